@@ -1,0 +1,68 @@
+import { Schema } from "effect"
+import { Classification } from "./Classification.ts"
+import { ReplayOutcome } from "./ReplayOutcome.ts"
+import * as Skip from "./Skip.ts"
+
+/** What is kept of every letter that was read, and sent to the monitoring webhook for every letter that was sent. */
+export const ReplayAuditRecord = Schema.Struct({
+  event_id: Schema.String,
+  action: Schema.Literal("REPLAY_PUT"),
+  status: Schema.Literals(["SUCCESS", "FAILED", "SKIPPED", "EXHAUSTED"]),
+  /** What failed, or why the letter was skipped; `null` when there is nothing to say. */
+  error_classification: Schema.NullOr(Schema.Union([Classification, Skip.SkipReason])),
+  /** 0 for letters that were not sent. */
+  latency_ms: Schema.Finite,
+  timestamp: Schema.String,
+  /** `null` for an entry of the queue that has no readable event id. */
+  idempotency_key: Schema.NullOr(Schema.String),
+  /** The destination override, else the topic. */
+  destination: Schema.String,
+  run_id: Schema.String,
+  /** In words: what the classification alone does not tell. */
+  detail: Schema.optionalKey(Schema.String)
+})
+export type ReplayAuditRecord = typeof ReplayAuditRecord.Type
+
+const acceptedDetail = {
+  Receipt: undefined,
+  UnreadableReceipt: "accepted; the receipt could not be read",
+  EarlierTry: "accepted; an earlier try had arrived",
+  EarlierRun: "accepted; resumed, an earlier process of this run had sent it"
+}
+
+/** The final record of a letter. */
+export const fromOutcome = (
+  outcome: ReplayOutcome,
+  options: {
+    readonly runId: string
+    readonly topicId: string
+    readonly destination: string | undefined
+    readonly timestamp: string
+  }
+): ReplayAuditRecord => {
+  const record = (
+    status: ReplayAuditRecord["status"],
+    classification: ReplayAuditRecord["error_classification"],
+    latencyMillis: number,
+    detail: string | undefined
+  ): ReplayAuditRecord => ({
+    event_id: outcome.eventId,
+    action: "REPLAY_PUT",
+    status,
+    error_classification: classification,
+    latency_ms: Math.round(latencyMillis),
+    timestamp: options.timestamp,
+    idempotency_key: outcome.idempotencyKey ?? null,
+    destination: options.destination ?? outcome.letter?.topicId ?? options.topicId,
+    run_id: options.runId,
+    ...(detail === undefined ? {} : { detail })
+  })
+  return ReplayOutcome.$match(outcome, {
+    Accepted: ({ confirmedBy, latencyMillis }) => record("SUCCESS", null, latencyMillis, acceptedDetail[confirmedBy]),
+    Duplicate: ({ latencyMillis }) =>
+      record("SKIPPED", "DUPLICATE_DETECTED", latencyMillis, "replayed before this run, by somebody else"),
+    Skipped: ({ skip }) => record("SKIPPED", Skip.reason(skip), 0, Skip.describe(skip)),
+    Rejected: ({ error, latencyMillis }) => record("FAILED", error.classification, latencyMillis, error.message),
+    Exhausted: ({ error, latencyMillis }) => record("EXHAUSTED", error.classification, latencyMillis, error.message)
+  })
+}

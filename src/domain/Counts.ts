@@ -1,0 +1,19 @@
+import { Schema } from "effect"
+
+/** How often each thing was seen, by its name. */
+export const Counts = Schema.Record(Schema.String, Schema.Natural)
+export type Counts = typeof Counts.Type
+
+/** Names that come from outside are counted up to so many; those beyond share one line, so that counts stay small. */
+const maxNames = 100
+const others = "(others)"
+
+export const increase = (counts: Map<string, number>, name: string, by = 1): void => {
+  counts.set(name, (counts.get(name) ?? 0) + by)
+}
+
+export const increaseBounded = (counts: Map<string, number>, name: string, by = 1): void =>
+  increase(counts, counts.has(name) || counts.size < maxNames ? name : others, by)
+
+/** What stands for a failure reason where the service names none. */
+export const noReason = "(none given)"

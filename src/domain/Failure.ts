@@ -1,0 +1,83 @@
+import { Duration, Option, Schema } from "effect"
+import {
+  DuplicateDetected,
+  Forbidden,
+  NotFound,
+  PayloadTooLarge,
+  RateLimited,
+  RequestTimeout,
+  SchemaViolation,
+  ServerTransient,
+  type TryReason,
+  Unauthorized,
+  UnknownFailure
+} from "./EventBridgeError.ts"
+import { type Operation, scopesOf } from "./Operation.ts"
+
+/** The members of a failure's body that say something: the service's own, RFC 9457's and RFC 6749's. */
+const decodeBody = Schema.decodeUnknownOption(
+  Schema.fromJsonString(
+    Schema.Struct({
+      message: Schema.optionalKey(Schema.Unknown),
+      detail: Schema.optionalKey(Schema.Unknown),
+      error_description: Schema.optionalKey(Schema.Unknown),
+      title: Schema.optionalKey(Schema.Unknown),
+      error: Schema.optionalKey(Schema.Unknown)
+    })
+  )
+)
+
+const maxDetail = 200
+
+const shorten = (text: string): string => (text.length > maxDetail ? `${text.slice(0, maxDetail)}…` : text)
+
+/**
+ * What a failure's body says, on one line: it may be JSON, an HTML page or anything at all. Control characters go, so
+ * that a body cannot write to the terminal it is shown on.
+ */
+export const detailOfBody = (body: string): string => {
+  const said = Option.flatMap(decodeBody(body), ({ detail, error, error_description, message, title }) =>
+    Option.fromNullishOr([message, detail, error_description, title, error].find((value) => typeof value === "string"))
+  )
+  const text = Option.getOrElse(said, () => {
+    const title = /<title[^>]*>([^<]*)<\/title>/i.exec(body)?.[1]
+    return title ?? body.slice(0, 4 * maxDetail).replace(/<[^>]*>/g, " ")
+  })
+  const line = String(text)
+    .replace(/[\p{Cc}\p{Cf}\s]+/gu, " ")
+    .trim()
+  return line === "" ? "no details were given" : shorten(line)
+}
+
+/** The answer to a try that did not succeed. */
+export interface FailedAnswer {
+  readonly status: number
+  readonly detail: string
+  readonly retryAfter: Option.Option<Duration.Duration>
+}
+
+/** What a status means for a call. The table is the contract's; each branch is a row. */
+export const ofAnswer = (
+  operation: Operation,
+  { detail, retryAfter, status }: FailedAnswer,
+  maxRetryAfter: Duration.Duration
+): TryReason => {
+  const pause = Option.match(retryAfter, {
+    onNone: () => ({}),
+    onSome: (duration) => ({ retryAfterMillis: Duration.toMillis(duration) })
+  })
+  const isTooLong = Option.exists(retryAfter, Duration.isGreaterThan(maxRetryAfter))
+  if (status === 429 || (status >= 500 && isTooLong)) {
+    return new RateLimited({ detail, ...pause, maxRetryAfterMillis: Duration.toMillis(maxRetryAfter) })
+  }
+  // The token route refuses wrong credentials with 400 as well as with 401 (RFC 6749, 5.2).
+  if (status === 401 || (status === 400 && operation === "Token")) return new Unauthorized({ detail })
+  if (status === 400 || status === 422) return new SchemaViolation({ status, detail })
+  if (status === 403) return new Forbidden({ detail, scopes: scopesOf[operation] })
+  if (status === 404) return new NotFound({ detail })
+  if (status === 408 || status === 425) return new RequestTimeout({ status, detail })
+  if (status === 409) return new DuplicateDetected({ detail })
+  if (status === 413) return new PayloadTooLarge({ detail })
+  if (status >= 500 && status <= 599) return new ServerTransient({ status, detail, ...pause })
+  return new UnknownFailure({ detail: `status ${status}: ${detail}` })
+}

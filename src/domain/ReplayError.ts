@@ -1,0 +1,82 @@
+import { Schema } from "effect"
+import { EventBridgeError } from "./EventBridgeError.ts"
+import { ReplayReport } from "./ReplayReport.ts"
+
+/** A record could not be written; what depends on it does not go on. */
+export class AuditError extends Schema.TaggedError<AuditError>()("AuditError", {
+  /** Where the records go. */
+  sink: Schema.String,
+  detail: Schema.String
+}) {
+  readonly hint = "Make room, or make the place writable; then run again with the same run id."
+  override get message(): string {
+    return `the audit record could not be written to ${this.sink}: ${this.detail}`
+  }
+}
+
+/** A checkpoint could not be read or written. */
+export class CheckpointError extends Schema.TaggedError<CheckpointError>()("CheckpointError", {
+  runId: Schema.String,
+  detail: Schema.String
+}) {
+  readonly hint = "Check the store that holds the checkpoints."
+  override get message(): string {
+    return `the checkpoint of run ${this.runId} could not be used: ${this.detail}`
+  }
+}
+
+/** The run was started with other options than it is asked to go on with. */
+export class CheckpointMismatch extends Schema.TaggedError<CheckpointMismatch>()("CheckpointMismatch", {
+  runId: Schema.String,
+  differences: Schema.Array(
+    Schema.Struct({ option: Schema.String, started: Schema.String, given: Schema.String })
+  )
+}) {
+  readonly hint = "Give the options the run was started with, or another run id."
+  override get message(): string {
+    const list = this.differences.map(({ given, option, started }) => `${option} was ${started}, now ${given}`)
+    return `run ${this.runId} was started with other options: ${list.join("; ")}`
+  }
+}
+
+/** A destination override that is not allowed. */
+export class DestinationForbidden extends Schema.TaggedError<DestinationForbidden>()("DestinationForbidden", {
+  destination: Schema.String,
+  why: Schema.String
+}) {
+  readonly hint = "Use an https URL of a public host on the configured allow list."
+  override get message(): string {
+    return `destination ${this.destination} is refused: ${this.why}`
+  }
+}
+
+/** An option of a run is out of its range. */
+export class InvalidReplayOptions extends Schema.TaggedError<InvalidReplayOptions>()("InvalidReplayOptions", {
+  issues: Schema.Array(Schema.String)
+}) {
+  readonly hint = "Correct the options named."
+  override get message(): string {
+    return this.issues.join("; ")
+  }
+}
+
+/** What can stop a run. */
+export const HaltCause = Schema.Union([EventBridgeError, AuditError, CheckpointError])
+export type HaltCause = typeof HaltCause.Type
+
+/**
+ * The run stopped before the end of the queue. Nothing that was not tried is counted as failed; run again with the same
+ * run id to go on.
+ */
+export class ReplayHalted extends Schema.TaggedError<ReplayHalted>()("ReplayHalted", {
+  reason: HaltCause,
+  /** What was done up to here, with status `halted`. */
+  report: ReplayReport
+}) {
+  get hint(): string {
+    return this.reason.hint
+  }
+  override get message(): string {
+    return `run ${this.report.runId} halted after ${this.report.letters} letters: ${this.reason.message}`
+  }
+}

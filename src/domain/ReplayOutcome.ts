@@ -1,0 +1,45 @@
+import { Data } from "effect"
+import type { DeadLetter } from "./DeadLetter.ts"
+import type { EventBridgeError } from "./EventBridgeError.ts"
+import type { ReplayReceipt } from "./ReplayRequest.ts"
+import type { Skip } from "./Skip.ts"
+
+interface Read {
+  /** The event id, or what stands for it when the entry has none. */
+  readonly eventId: string
+  /** The letter; absent when the queue's entry could not be read. */
+  readonly letter: DeadLetter | undefined
+  readonly idempotencyKey: string | undefined
+}
+
+interface Sent {
+  readonly eventId: string
+  readonly letter: DeadLetter
+  readonly idempotencyKey: string
+  /** From the first try to the last answer, in milliseconds. */
+  readonly latencyMillis: number
+}
+
+/** What became of one letter. Final: each letter that is read has exactly one. */
+export type ReplayOutcome = Data.TaggedEnum<{
+  /**
+   * The service took it. `receipt` is absent when its answer could not be read, or when it only answered a repeated key
+   * with 409 (`confirmedBy`): an earlier try of this run had arrived.
+   */
+  Accepted: Sent & {
+    readonly receipt: ReplayReceipt | undefined
+    readonly confirmedBy: "Receipt" | "UnreadableReceipt" | "EarlierTry" | "EarlierRun"
+  }
+  /** Somebody replayed it before this run did. */
+  Duplicate: Sent
+  /** It was not sent. */
+  Skipped: Read & { readonly skip: Skip }
+  /** The service refused it for good. */
+  Rejected: Sent & { readonly error: EventBridgeError }
+  /** The service did not take it within the tries allowed; a later run can try again. */
+  Exhausted: Sent & { readonly error: EventBridgeError }
+}>
+export const ReplayOutcome = Data.taggedEnum<ReplayOutcome>()
+
+/** The outcomes of letters that were sent. */
+export type SentOutcome = Exclude<ReplayOutcome, { readonly _tag: "Skipped" }>

@@ -1,0 +1,37 @@
+import { Schema } from "effect"
+import { ReplayReport } from "./ReplayReport.ts"
+import { TallySnapshot } from "./ReplayTally.ts"
+
+/**
+ * The options of a run that decide which letters are sent and with which bytes. A run goes on only under the options it
+ * was started with; a predicate given in code cannot be compared and is the caller's to keep.
+ */
+export const RunOptions = Schema.Struct({
+  topicId: Schema.String,
+  pageSize: Schema.Int,
+  maxAttempts: Schema.Int,
+  destination: Schema.NullOr(Schema.String),
+  failureReason: Schema.NullOr(Schema.String),
+  limit: Schema.NullOr(Schema.Int)
+})
+export type RunOptions = typeof RunOptions.Type
+
+/** How far a run has come. Only settled pages count: each of their letters has a final outcome and an audit record. */
+export const RunCheckpoint = Schema.Struct({
+  version: Schema.Literal(1),
+  runId: Schema.String,
+  options: RunOptions,
+  initiatedAt: Schema.String,
+  /** Pages settled, from the first on. */
+  settledPages: Schema.Natural,
+  /** Pages of which a letter may have been sent. Those from `settledPages` to here were in flight. */
+  startedPages: Schema.Natural,
+  /** The token of the first page not settled; `null` for the first of all. */
+  pageToken: Schema.NullOr(Schema.String),
+  tally: TallySnapshot,
+  /** Time spent on the run up to here. */
+  elapsedMillis: Schema.Finite,
+  /** The report, once every page is settled. */
+  report: Schema.NullOr(ReplayReport)
+})
+export type RunCheckpoint = typeof RunCheckpoint.Type

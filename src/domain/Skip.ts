@@ -1,0 +1,46 @@
+import { Data, Schema } from "effect"
+
+/** Why a letter that was read is not sent. The names stand in reports and audit records. */
+export const SkipReason = Schema.Literals([
+  "NOT_SELECTED",
+  "UNREADABLE_LETTER",
+  "PAYLOAD_MISSING",
+  "PAYLOAD_TOO_LARGE",
+  "MAX_ATTEMPTS_REACHED"
+])
+export type SkipReason = typeof SkipReason.Type
+
+/** A letter that is not sent, with what a person needs to see why. */
+export type Skip = Data.TaggedEnum<{
+  /** The selection of the run leaves it out. */
+  NotSelected: {}
+  /** The queue's entry is no dead letter of the contract. */
+  UnreadableLetter: { readonly issue: string }
+  /** There is nothing to deliver. */
+  PayloadMissing: {}
+  PayloadTooLarge: { readonly bytes: number; readonly maxBytes: number }
+  /** The service has retried it as often as is allowed. */
+  MaxAttemptsReached: { readonly attempt: number; readonly maxAttempts: number }
+}>
+export const Skip = Data.taggedEnum<Skip>()
+
+const integer = new Intl.NumberFormat("en")
+
+const reasons: { readonly [Tag in Skip["_tag"]]: SkipReason } = {
+  NotSelected: "NOT_SELECTED",
+  UnreadableLetter: "UNREADABLE_LETTER",
+  PayloadMissing: "PAYLOAD_MISSING",
+  PayloadTooLarge: "PAYLOAD_TOO_LARGE",
+  MaxAttemptsReached: "MAX_ATTEMPTS_REACHED"
+}
+
+export const reason = (skip: Skip): SkipReason => reasons[skip._tag]
+
+export const describe: (skip: Skip) => string = Skip.$match({
+  NotSelected: () => "not selected by this run",
+  UnreadableLetter: ({ issue }) => `not a dead letter: ${issue}`,
+  PayloadMissing: () => "the queue holds no payload for it",
+  PayloadTooLarge: ({ bytes, maxBytes }) =>
+    `its payload is ${integer.format(bytes)} bytes, the service takes ${integer.format(maxBytes)}`,
+  MaxAttemptsReached: ({ attempt, maxAttempts }) => `attempt ${attempt} of at most ${maxAttempts}`
+})
