@@ -1,0 +1,58 @@
+export { EventBridgeApi } from "./api/EventBridgeApi.ts"
+export { ReplayAuditRecord } from "./domain/AuditRecord.ts"
+export { Classification } from "./domain/Classification.ts"
+export { DeadLetter, type UnreadableLetter } from "./domain/DeadLetter.ts"
+export type { DeadLetterPage } from "./domain/DeadLetterPage.ts"
+export {
+  DuplicateDetected,
+  EventBridgeError,
+  Forbidden,
+  MalformedResponse,
+  MaxRetriesExceeded,
+  NetworkFailure,
+  NotFound,
+  PayloadTooLarge,
+  RateLimited,
+  Reason,
+  RequestTimeout,
+  SchemaViolation,
+  ServerTransient,
+  ServiceUnavailable,
+  TryReason,
+  Unauthorized,
+  UnknownFailure
+} from "./domain/EventBridgeError.ts"
+export { InvalidConfiguration } from "./domain/InvalidConfiguration.ts"
+export * as LosslessJson from "./domain/LosslessJson.ts"
+export { Operation } from "./domain/Operation.ts"
+export {
+  AuditError,
+  CheckpointError,
+  CheckpointMismatch,
+  DestinationForbidden,
+  HaltCause,
+  InvalidReplayOptions,
+  ReplayHalted
+} from "./domain/ReplayError.ts"
+export { ReplayOutcome } from "./domain/ReplayOutcome.ts"
+export { ReplayPlan } from "./domain/ReplayPlan.ts"
+export { NotificationCounts, ReplayReport } from "./domain/ReplayReport.ts"
+export { maxPayloadBytes, ReplayBody, ReplayReceipt, type ReplayRequest } from "./domain/ReplayRequest.ts"
+export { OutcomeCounts } from "./domain/ReplayTally.ts"
+export type { RetryPolicy } from "./domain/RetryPolicy.ts"
+export { RunCheckpoint, RunOptions } from "./domain/RunCheckpoint.ts"
+export { Skip, SkipReason } from "./domain/Skip.ts"
+export { Audit, AuditMemory } from "./services/Audit.ts"
+export { Checkpoints } from "./services/Checkpoints.ts"
+export { checkDestination, type DestinationPolicy } from "./services/DestinationGuard.ts"
+export { EventBridgeConfig, type EventBridgeOptions, type Timeouts } from "./services/EventBridgeConfig.ts"
+export { EventBridgeHttp, type PageRequest, type ReplayAnswer } from "./services/EventBridgeHttp.ts"
+export { Metrics } from "./services/Metrics.ts"
+export { type Notifications, Notifier, type NotifierOptions } from "./services/Notifier.ts"
+export { type AccessToken, Token } from "./services/Token.ts"
+export { type Answer, type Progress, Transport, type Try, type TryError } from "./services/Transport.ts"
+export { DeadLetterQueue, type QueueOptions } from "./workflows/DeadLetterQueue.ts"
+export { EventBridge, type Requirements } from "./workflows/EventBridge.ts"
+export { Replay, type RunRequest, type StartError } from "./workflows/Replay.ts"
+export type { ReplayOptions } from "./workflows/ReplayOptions.ts"
+export type { ReplayRun, RunIdentity } from "./workflows/ReplayRun.ts"

@@ -1,0 +1,57 @@
+import { type Config, Layer } from "effect"
+import type { HttpClient } from "effect/http"
+import { CircuitBreaker, type KeyValueStore, RateLimiter } from "effect/persistence"
+import type { InvalidConfiguration } from "../domain/InvalidConfiguration.ts"
+import type { Audit } from "../services/Audit.ts"
+import { Checkpoints } from "../services/Checkpoints.ts"
+import { EventBridgeConfig, type EventBridgeOptions } from "../services/EventBridgeConfig.ts"
+import { EventBridgeHttp } from "../services/EventBridgeHttp.ts"
+import { Metrics } from "../services/Metrics.ts"
+import { Notifier } from "../services/Notifier.ts"
+import { Token } from "../services/Token.ts"
+import { Transport } from "../services/Transport.ts"
+import { DeadLetterQueue } from "./DeadLetterQueue.ts"
+import { Replay } from "./Replay.ts"
+
+/** What the library consists of. */
+export type EventBridge =
+  | Checkpoints
+  | DeadLetterQueue
+  | EventBridgeConfig
+  | EventBridgeHttp
+  | Metrics
+  | Notifier
+  | Replay
+  | Token
+  | Transport
+
+/** What it leaves to the application: how to reach the network, where checkpoints are kept, where the audit goes. */
+export type Requirements = Audit | HttpClient.HttpClient | KeyValueStore.KeyValueStore
+
+const limits = Layer.merge(
+  CircuitBreaker.layerStoreMemory(),
+  Layer.provide(RateLimiter.layer, RateLimiter.layerStoreMemory)
+)
+
+const services = Layer.mergeAll(Notifier.layer, Checkpoints.layer, DeadLetterQueue.layer).pipe(
+  Layer.provideMerge(EventBridgeHttp.layer),
+  Layer.provideMerge(Token.layer),
+  Layer.provideMerge(Transport.layer),
+  Layer.provideMerge(Metrics.layer),
+  Layer.provide(limits)
+)
+
+const whole = Layer.provideMerge(Replay.layer, services)
+
+/** The whole library in one layer. To swap one of its services, compose the services' own layers instead. */
+export const EventBridge = {
+  /** Configured in code. Fails with every issue the options have. */
+  layer: (options: EventBridgeOptions): Layer.Layer<EventBridge, InvalidConfiguration, Requirements> =>
+    Layer.provideMerge(whole, EventBridgeConfig.layer(options)),
+
+  /** Configured from the environment; `options` sets what the environment does not. See `EventBridgeConfig.layerConfig`. */
+  layerConfig: (
+    options?: Parameters<typeof EventBridgeConfig.layerConfig>[0]
+  ): Layer.Layer<EventBridge, InvalidConfiguration | Config.ConfigError, Requirements> =>
+    Layer.provideMerge(whole, EventBridgeConfig.layerConfig(options))
+} as const

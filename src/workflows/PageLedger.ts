@@ -1,0 +1,85 @@
+import type { DeadLetterPage } from "../domain/DeadLetterPage.ts"
+import type { ReplayOutcome } from "../domain/ReplayOutcome.ts"
+import { ReplayTally } from "../domain/ReplayTally.ts"
+
+/** A page on its way: how many of its letters have no outcome yet, and what became of the others. */
+export interface OpenPage {
+  readonly index: number
+  /** An earlier process of the run may have sent letters of it. */
+  readonly wasInFlight: boolean
+  readonly nextPageToken: string | undefined
+  readonly tally: ReplayTally
+  remaining: number
+}
+
+/** Where a run stands: what a checkpoint holds of its pages. */
+export interface Position {
+  readonly settledPages: number
+  readonly startedPages: number
+  readonly pageToken: string | undefined
+}
+
+/**
+ * Which pages of a run are settled. Pages settle in order: a slow letter holds back its page and those behind it, not
+ * the other letters. Mutable, and of one run only.
+ */
+export class PageLedger {
+  /** Letters of settled pages. */
+  readonly settled: ReplayTally
+  /** All letters with an outcome, those of unsettled pages too. */
+  readonly seen: ReplayTally
+  readonly #open: Array<OpenPage> = []
+  readonly #startedBefore: number
+  #position: Position
+
+  constructor(position: Position, settled: ReplayTally) {
+    this.settled = settled
+    this.seen = new ReplayTally()
+    this.seen.merge(settled)
+    this.#position = position
+    this.#startedBefore = position.startedPages
+  }
+
+  get position(): Position {
+    return this.#position
+  }
+
+  /** The page after the last one opened. Its first letter is sent only after the position is kept. */
+  open(page: DeadLetterPage, letters: number): OpenPage {
+    const index = this.#position.settledPages + this.#open.length
+    const opened: OpenPage = {
+      index,
+      wasInFlight: index < this.#startedBefore,
+      nextPageToken: page.nextPageToken,
+      tally: new ReplayTally(),
+      remaining: letters
+    }
+    this.#open.push(opened)
+    this.#position = { ...this.#position, startedPages: Math.max(this.#position.startedPages, index + 1) }
+    return opened
+  }
+
+  /** Takes an outcome, recorded already, and settles what it completes. Tells whether the position has moved. */
+  add(page: OpenPage, outcome: ReplayOutcome): boolean {
+    page.tally.add(outcome)
+    this.seen.add(outcome)
+    page.remaining--
+    return this.settle()
+  }
+
+  /** Settles the pages at the front that have nothing left to do, empty ones too. */
+  settle(): boolean {
+    let moved = false
+    for (let page = this.#open[0]; page !== undefined && page.remaining === 0; page = this.#open[0]) {
+      this.#open.shift()
+      this.settled.merge(page.tally)
+      this.#position = {
+        ...this.#position,
+        settledPages: page.index + 1,
+        pageToken: page.nextPageToken
+      }
+      moved = true
+    }
+    return moved
+  }
+}

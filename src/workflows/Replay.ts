@@ -1,0 +1,145 @@
+import { Context, Effect, Layer, Result, Stream, type Scope } from "effect"
+import { clientVersion } from "../domain/ClientVersion.ts"
+import { increase, increaseBounded, noReason } from "../domain/Counts.ts"
+import type { EventBridgeError } from "../domain/EventBridgeError.ts"
+import type {
+  CheckpointError,
+  CheckpointMismatch,
+  DestinationForbidden,
+  InvalidReplayOptions,
+  ReplayHalted
+} from "../domain/ReplayError.ts"
+import type { ReplayOutcome } from "../domain/ReplayOutcome.ts"
+import type { ReplayPlan } from "../domain/ReplayPlan.ts"
+import type { ReplayReport } from "../domain/ReplayReport.ts"
+import * as ReplayRequest from "../domain/ReplayRequest.ts"
+import * as Skip from "../domain/Skip.ts"
+import { Audit } from "../services/Audit.ts"
+import { Checkpoints } from "../services/Checkpoints.ts"
+import { EventBridgeConfig } from "../services/EventBridgeConfig.ts"
+import { EventBridgeHttp } from "../services/EventBridgeHttp.ts"
+import { Metrics } from "../services/Metrics.ts"
+import { Notifier } from "../services/Notifier.ts"
+import { DeadLetterQueue } from "./DeadLetterQueue.ts"
+import { LetterSelection } from "./LetterSelection.ts"
+import * as ReplayOptions from "./ReplayOptions.ts"
+import * as ReplayRun from "./ReplayRun.ts"
+
+/** What a run is asked to do. */
+export interface RunRequest extends ReplayOptions.ReplayOptions, ReplayRun.RunIdentity {}
+
+/** Why a run, or a plan of one, does not start. */
+export type StartError =
+  | InvalidReplayOptions
+  | DestinationForbidden
+  | CheckpointError
+  | CheckpointMismatch
+  | EventBridgeError
+
+/**
+ * Delivers the events of a dead letter queue again, each once. Letters are selected, built into requests, sent, recorded
+ * and settled; what became of them is a stream of outcomes or a report.
+ */
+export class Replay extends Context.Service<
+  Replay,
+  {
+    /** Starts a run for those who want its outcomes one by one, and its report whenever they like. */
+    readonly start: (request: RunRequest) => Effect.Effect<ReplayRun.ReplayRun, StartError, Scope.Scope>
+    /** The outcomes of a run. */
+    readonly stream: (request: RunRequest) => Stream.Stream<ReplayOutcome, StartError | ReplayHalted>
+    /** Runs to the end of the queue and reports. Letters that failed are in the report, not in the error. */
+    readonly run: (request: RunRequest) => Effect.Effect<ReplayReport, StartError | ReplayHalted>
+    /** Reads the queue and tells what a run would do. Sends nothing. */
+    readonly plan: (
+      request: ReplayOptions.ReplayOptions
+    ) => Effect.Effect<ReplayPlan, InvalidReplayOptions | DestinationForbidden | EventBridgeError>
+  }
+>()("effect-cxone-eventbridge/workflows/Replay") {
+  static readonly make = Effect.gen(function* () {
+    // What a run needs is fixed when the layer is built; only its scope is the caller's.
+    const services = Context.pick(
+      Audit,
+      Checkpoints,
+      DeadLetterQueue,
+      EventBridgeConfig,
+      EventBridgeHttp,
+      Metrics,
+      Notifier
+    )(
+      yield* Effect.context<
+        Audit | Checkpoints | DeadLetterQueue | EventBridgeConfig | EventBridgeHttp | Metrics | Notifier
+      >()
+    )
+
+    const start = Effect.fn("Replay.start")(function* (request: RunRequest) {
+      const further = request.concurrency === undefined ? [] : ReplayOptions.checkConcurrency(request.concurrency)
+      const selection = yield* ReplayOptions.resolve(request, further)
+      return yield* ReplayRun.start(selection, request)
+    }, Effect.provideContext(services))
+
+    const stream = (request: RunRequest) => Stream.unwrap(Effect.map(start(request), ({ outcomes }) => outcomes))
+
+    const run = Effect.fn("Replay.run")(function* (request: RunRequest) {
+      const { outcomes, report } = yield* start(request)
+      yield* Stream.runDrain(outcomes)
+      return yield* report
+    }, Effect.scoped)
+
+    const plan = Effect.fn("Replay.plan")(function* (request: ReplayOptions.ReplayOptions) {
+      const http = yield* EventBridgeHttp
+      const queue = yield* DeadLetterQueue
+      const selection = yield* ReplayOptions.resolve(request)
+      const { options } = selection
+      yield* http.authorize(["ListDeadLetters"])
+      const { maxAttempts, pageSize, topicId } = options
+      const letters = new LetterSelection(
+        selection,
+        { initiatedAt: "", clientVersion, maxAttempts, destination: options.destination ?? undefined },
+        0
+      )
+      const bySkipReason = new Map<string, number>()
+      const byFailureReason = new Map<string, number>()
+      let pages = 0
+      let payloadBytes = 0
+      let toSend = 0
+      let toSkip = 0
+      yield* queue.pages({ topicId, pageSize }).pipe(
+        Stream.runForEachWhile((page) => {
+          pages++
+          for (const decided of letters.take(page)) {
+            const letter = Result.isSuccess(decided)
+              ? decided.success.letter
+              : Result.getOrUndefined(decided.failure.entry)
+            increaseBounded(byFailureReason, letter?.failureReason ?? noReason)
+            if (Result.isSuccess(decided)) {
+              toSend++
+              payloadBytes += ReplayRequest.payloadBytes(decided.success.letter)
+            } else {
+              toSkip++
+              increase(bySkipReason, Skip.reason(decided.failure.skip))
+            }
+          }
+          return Effect.succeed(!letters.isFull)
+        })
+      )
+      return {
+        topicId,
+        letters: toSend + toSkip,
+        toSend,
+        toSkip,
+        bySkipReason: Object.fromEntries(bySkipReason),
+        byFailureReason: Object.fromEntries(byFailureReason),
+        payloadBytes,
+        pages
+      } satisfies ReplayPlan
+    }, Effect.provideContext(services))
+
+    return Replay.of({ start, stream, run, plan })
+  })
+
+  static readonly layer: Layer.Layer<
+    Replay,
+    never,
+    Audit | Checkpoints | DeadLetterQueue | EventBridgeConfig | EventBridgeHttp | Metrics | Notifier
+  > = Layer.effect(Replay, Replay.make)
+}

@@ -1,0 +1,66 @@
+import { Effect, Result, Schema } from "effect"
+import type { DeadLetter } from "../domain/DeadLetter.ts"
+import { InvalidReplayOptions } from "../domain/ReplayError.ts"
+import type { RunOptions } from "../domain/RunCheckpoint.ts"
+import { checkDestination } from "../services/DestinationGuard.ts"
+import { EventBridgeConfig, TopicId } from "../services/EventBridgeConfig.ts"
+import { defaultPageSize } from "./DeadLetterQueue.ts"
+
+/** Which letters of which topic a run replays, and how. */
+export interface ReplayOptions {
+  /** The configured topic by default. */
+  readonly topicId?: string | undefined
+  /** Only letters whose failure reason contains this. All by default. */
+  readonly failureReason?: string | undefined
+  /** Only letters this holds for. All by default. */
+  readonly select?: ((letter: DeadLetter) => boolean) | undefined
+  /** So many selected letters, then stop. All by default. */
+  readonly limit?: number | undefined
+  /** Letters a page, at most. Default 50. */
+  readonly pageSize?: number | undefined
+  /** A letter is not replayed beyond this attempt. Default 5. */
+  readonly maxAttempts?: number | undefined
+  /** Deliver here instead of the letters' topic. The configured override by default, else none. */
+  readonly destination?: string | undefined
+}
+
+/** The options of a run, complete and checked. */
+export interface Selection {
+  readonly options: RunOptions
+  /** The letters the run is for, as far as their content tells. */
+  readonly includes: (letter: DeadLetter) => boolean
+}
+
+const whole = (name: string, value: number, least: number): ReadonlyArray<string> =>
+  Number.isSafeInteger(value) && value >= least ? [] : [`${name} must be a whole number of at least ${least}, not ${value}`]
+
+export const checkConcurrency = (concurrency: number): ReadonlyArray<string> => whole("concurrency", concurrency, 1)
+
+const decodeTopicId = Schema.decodeUnknownResult(TopicId)
+
+/** Completes the options from the configuration and checks them, the destination too. */
+export const resolve = Effect.fnUntraced(function* (options: ReplayOptions, further: ReadonlyArray<string> = []) {
+  const config = yield* EventBridgeConfig
+  const topicId = options.topicId ?? config.topicId
+  const { failureReason, limit, maxAttempts = 5, pageSize = defaultPageSize, select } = options
+  const topicIssues =
+    topicId === undefined
+      ? ["topicId is missing: name the topic, or set CXONE_TOPIC_ID"]
+      : Result.match(decodeTopicId(topicId), { onSuccess: () => [], onFailure: (error) => [`topicId ${error.message}`] })
+  const issues = [
+    ...topicIssues,
+    ...whole("pageSize", pageSize, 1),
+    ...whole("maxAttempts", maxAttempts, 1),
+    ...(limit === undefined ? [] : whole("limit", limit, 1)),
+    ...further
+  ]
+  if (topicId === undefined || issues.length > 0) return yield* new InvalidReplayOptions({ issues })
+  const override = options.destination ?? config.destination
+  const destination = override === undefined ? null : yield* checkDestination(override, config.destinations)
+  return {
+    options: { topicId, pageSize, maxAttempts, destination, failureReason: failureReason ?? null, limit: limit ?? null },
+    includes: (letter: DeadLetter) =>
+      (failureReason === undefined || (letter.failureReason ?? "").includes(failureReason)) &&
+      (select === undefined || select(letter))
+  }
+})
