@@ -1,0 +1,129 @@
+// An EventBridge on a port, to try clients against: node examples/emulator.ts --port 8099 --faults few
+import { NodeHttpServer, NodeRuntime, NodeServices } from "@effect/platform-node"
+import { Console, Effect, Layer, Option, Redacted, Schema } from "effect"
+import { CliError, CliOutput, Command, Flag } from "effect/cli"
+import { HttpServer, type HttpServerError } from "effect/http"
+import { createServer } from "node:http"
+import { BlockList, isIP } from "node:net"
+import { allScopes, defaultTopicId, Emulator, EmulatorServer, FaultPlan } from "../src/emulator/index.ts"
+
+class Refused extends Schema.TaggedError<Refused>()("Refused", { message: Schema.String }) {}
+
+const natural = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
+const portNumber = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 }))
+const share = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
+
+const flags = {
+  port: Flag.Int("port").pipe(
+    Flag.withDescription("Port to listen on; 0 picks a free one"),
+    Flag.withSchema(portNumber),
+    Flag.withDefault(8099)
+  ),
+  host: Flag.String("host").pipe(
+    Flag.withDescription("Address to listen on; one that is not loopback lets others reach the emulator"),
+    Flag.withDefault("127.0.0.1")
+  ),
+  letters: Flag.Int("letters").pipe(
+    Flag.withDescription("Letters in the queue"),
+    Flag.withSchema(natural),
+    Flag.withDefault(500)
+  ),
+  topic: Flag.String("topic").pipe(Flag.withDescription("The topic"), Flag.withDefault(defaultTopicId)),
+  clientId: Flag.String("client-id").pipe(Flag.withDescription("Client id"), Flag.withDefault("demo")),
+  clientSecret: Flag.Redacted("client-secret").pipe(
+    Flag.withDescription("Client secret; demo when none is given"),
+    Flag.optional
+  ),
+  faults: Flag.String("faults").pipe(
+    Flag.withDescription("What goes wrong: none, few, all, or 429=0.05:2s,5xx=0.02,outage=1s+3s,seed=7"),
+    Flag.withDefault("none")
+  ),
+  pages: Flag.Literals("pages", ["full", "ragged"]).pipe(
+    Flag.withDescription("ragged: short and empty pages that still carry a token"),
+    Flag.withDefault("full")
+  ),
+  pastRetries: Flag.Finite("past-retries").pipe(
+    Flag.withDescription("Share of letters retried too often to be replayed"),
+    Flag.withSchema(share),
+    Flag.withDefault(0)
+  ),
+  oversize: Flag.Finite("oversize").pipe(
+    Flag.withDescription("Share of letters with a payload that is too large"),
+    Flag.withSchema(share),
+    Flag.withDefault(0)
+  ),
+  scopes: Flag.String("scopes").pipe(
+    Flag.withDescription("Scopes the client was granted, with spaces between them"),
+    Flag.withDefault(allScopes.join(" "))
+  )
+}
+
+const loopback = new BlockList()
+loopback.addSubnet("127.0.0.0", 8)
+loopback.addAddress("::1", "ipv6")
+
+const isLoopback = (host: string) =>
+  host === "localhost" || (isIP(host) !== 0 && loopback.check(host, isIP(host) === 6 ? "ipv6" : "ipv4"))
+
+const whyNot = ({ cause }: HttpServerError.ServeError, host: string, port: number) => {
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined
+  const problem = code === "EADDRINUSE"
+    ? "the port is in use; choose another, or --port 0 for a free one"
+    : code === "EACCES"
+    ? "it takes more rights to listen on this port"
+    : code === "EADDRNOTAVAIL" || code === "ENOTFOUND"
+    ? "this machine has no such address"
+    : String(cause)
+  return new Refused({ message: `cannot listen on ${host}:${port}: ${problem}` })
+}
+
+const emulator = Command.make(
+  "emulator",
+  flags,
+  Effect.fnUntraced(function*(input) {
+    const faults = yield* Effect.fromResult(FaultPlan.parse(input.faults))
+    const secret = Option.map(input.clientSecret, Redacted.value)
+    const announce = HttpServer.addressFormattedWith((url) => {
+      const credentials = `client ${input.clientId}, secret ${Option.isSome(secret) ? "as given" : "demo"}`
+      const exposed = isLoopback(input.host) ? "" : "; other machines can reach it"
+      const holds = `topic ${input.topic}, ${input.letters} letters`
+      return Console.log(`EventBridge emulator listening on ${url} (${holds}, ${credentials}${exposed})`)
+    })
+    const program = Layer.effectDiscard(announce).pipe(
+      Layer.provideMerge(EmulatorServer.layer),
+      Layer.provide(Emulator.layer({
+        topicId: input.topic,
+        letters: input.letters,
+        clientId: input.clientId,
+        clientSecret: Option.getOrElse(secret, () => "demo"),
+        scopes: input.scopes.split(/\s+/).filter((scope) => scope !== ""),
+        pages: input.pages,
+        pastRetries: input.pastRetries,
+        oversize: input.oversize,
+        faults
+      })),
+      Layer.provide(NodeHttpServer.layerServer(createServer, {
+        host: input.host,
+        port: input.port,
+        gracefulShutdownTimeout: "1 second"
+      }))
+    )
+    return yield* Layer.launch(program).pipe(
+      Effect.catchTag("ServeError", (error) => Effect.fail(whyNot(error, input.host, input.port)))
+    )
+  })
+).pipe(Command.withDescription("A NICE CXone EventBridge to run clients against, until Ctrl-C"))
+
+// A wrong flag is answered with what is wrong, not with a page of help.
+const presenter = CliOutput.layerPresenter({
+  present: (output) =>
+    output._tag === "InvalidInvocation"
+      ? Console.error(output.errors.map(({ message }) => message).join("\n"))
+      : CliOutput.defaultPresenter.present(output)
+})
+
+Command.run(emulator, { version: "0.1.0" }).pipe(
+  Effect.tapError((error) => (CliError.isCliError(error) ? Effect.void : Console.error(error.message))),
+  Effect.provide(Layer.merge(NodeServices.layer, presenter)),
+  NodeRuntime.runMain({ disableErrorReporting: true })
+)

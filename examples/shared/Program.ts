@@ -1,0 +1,38 @@
+// What every program here has in common: how it ends, and what it says when it cannot go on.
+import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { Config, Console, Data, Effect, Layer, Predicate, Runtime } from "effect"
+import { CliError, CliOutput, Command } from "effect/cli"
+
+/** Ends the program with this code; everything there is to say has been said. */
+export class ExitWith extends Data.TaggedError("ExitWith")<{ readonly code: number }> {
+  override readonly [Runtime.errorExitCode] = this.code
+}
+
+/** A wrong flag is answered with what is wrong, not with a page of help. */
+const presenter = CliOutput.layerPresenter({
+  present: (output) =>
+    output._tag === "InvalidInvocation"
+      ? Console.error(`${output.errors.map(({ message }) => message).join("\n")}\nSee --help.`)
+      : CliOutput.defaultPresenter.present(output)
+})
+
+/** What is wrong, then what to do about it. Never a stack trace: these are failures, not faults of the program. */
+const explain = (error: unknown): string => {
+  if (error instanceof Config.ConfigError) return error.message
+  const message = Predicate.hasProperty(error, "message") ? String(error.message) : String(error)
+  const hint = Predicate.hasProperty(error, "hint") ? `\n${String(error.hint)}` : ""
+  return `${message}${hint}`
+}
+
+/** Runs a command as the program: exit code 1 and one message for whatever it fails with, unless it says otherwise. */
+export const main = <Name extends string, Input, ContextInput, E>(
+  command: Command.Command<Name, Input, ContextInput, E, NodeServices.NodeServices>,
+  args: ReadonlyArray<string> = process.argv.slice(2)
+): void =>
+  Command.runWith(command, { version: "0.1.0" })(args).pipe(
+    Effect.tapError((error) =>
+      CliError.isCliError(error) || error instanceof ExitWith ? Effect.void : Console.error(explain(error))
+    ),
+    Effect.provide(Layer.merge(NodeServices.layer, presenter)),
+    NodeRuntime.runMain({ disableErrorReporting: true })
+  )

@@ -1,0 +1,77 @@
+// Which EventBridge a program works on: the one the environment names, else an emulator of its own over real HTTP.
+import { NodeHttpServer } from "@effect/platform-node"
+import { Config, Effect, Layer, Option, Redacted } from "effect"
+import { HttpServer, type HttpServerError } from "effect/http"
+import { createServer } from "node:http"
+import { defaultTopicId, Emulator, EmulatorServer, FaultPlan, type InvalidQueue } from "../../src/emulator/index.ts"
+import { EventBridge, type InvalidConfiguration, type Requirements } from "../../src/index.ts"
+
+export interface ServiceOptions {
+  /** Letters in the emulator's queue. */
+  readonly letters: Option.Option<number>
+  /** What goes wrong on the emulator. */
+  readonly faults: Option.Option<string>
+  /** Hosts a destination override may point to. */
+  readonly allowedHosts: ReadonlyArray<string>
+}
+
+/** A service to work on. */
+export interface Service {
+  /** What to call it. */
+  readonly name: string
+  readonly isEmulated: boolean
+  readonly layer: Layer.Layer<
+    EventBridge,
+    | Config.ConfigError
+    | InvalidConfiguration
+    | FaultPlan.FaultSpecError
+    | InvalidQueue
+    | HttpServerError.ServeError,
+    Requirements
+  >
+}
+
+export const defaultLetters = 500
+
+/** Any of these says that a real service is meant, and that what is missing beside it is a mistake. */
+const names = ["CXONE_CLIENT_ID", "CXONE_CLIENT_SECRET", "CXONE_INSTANCE_URL", "CXONE_REGION"]
+
+export const isConfigured = Effect.map(
+  Effect.forEach(names, (name) => Config.option(Config.String(name))),
+  (values) => values.some((value) => Option.exists(value, (text) => text.trim() !== ""))
+)
+
+const emulated = Effect.fnUntraced(function* ({ allowedHosts, faults, letters }: ServiceOptions) {
+  const plan = yield* Effect.fromResult(FaultPlan.parse(Option.getOrElse(faults, () => "none")))
+  const server = EmulatorServer.layer.pipe(
+    Layer.provide(Emulator.layer({ letters: Option.getOrElse(letters, () => defaultLetters), faults: plan })),
+    Layer.provideMerge(NodeHttpServer.layerServer(createServer, { host: "127.0.0.1", port: 0 }))
+  )
+  const library = HttpServer.addressFormattedWith((baseUrl) =>
+    Effect.succeed(
+      EventBridge.layer({
+        baseUrl,
+        clientId: "demo",
+        clientSecret: Redacted.make("demo"),
+        topicId: defaultTopicId,
+        destinations: { allowedHosts }
+      })
+    )
+  )
+  return Layer.provide(Layer.unwrap(library), server)
+})
+
+/** The library on the service that is meant. */
+export const choose = Effect.fnUntraced(function* (options: ServiceOptions) {
+  const emulator: Service = {
+    name: "an embedded emulator",
+    isEmulated: true,
+    layer: Layer.unwrap(emulated(options))
+  }
+  const real: Service = {
+    name: "the service of the environment",
+    isEmulated: false,
+    layer: EventBridge.layerConfig({ destinations: { allowedHosts: options.allowedHosts } })
+  }
+  return (yield* isConfigured) ? real : emulator
+})
