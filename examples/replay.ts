@@ -9,10 +9,6 @@ import * as ReplayProgress from "./shared/ReplayProgress.ts"
 import * as ReportTable from "./shared/ReportTable.ts"
 import * as Service from "./shared/Service.ts"
 
-const atLeastOne = Schema.Int.check(
-  Schema.makeFilter((value) => (value >= 1 ? undefined : "must be a whole number of at least 1"))
-)
-
 const flags = {
   topic: Flag.String("topic").pipe(
     Flag.withDescription("Topic whose dead letters to replay; CXONE_TOPIC_ID by default"),
@@ -22,19 +18,10 @@ const flags = {
     Flag.withDescription("Deliver to this https URL instead of the topic"),
     Flag.optional
   ),
-  concurrency: Flag.Int("concurrency").pipe(
-    Flag.withDescription("Letters on their way at once (16)"),
-    Flag.withSchema(atLeastOne),
-    Flag.optional
-  ),
-  pageSize: Flag.Int("page-size").pipe(
-    Flag.withDescription("Letters a page, at most (50)"),
-    Flag.withSchema(atLeastOne),
-    Flag.optional
-  ),
+  concurrency: Flag.Int("concurrency").pipe(Flag.withDescription("Letters on their way at once (16)"), Flag.optional),
+  pageSize: Flag.Int("page-size").pipe(Flag.withDescription("Letters a page, at most (50)"), Flag.optional),
   maxAttempts: Flag.Int("max-attempts").pipe(
     Flag.withDescription("Skip letters beyond this attempt (5)"),
-    Flag.withSchema(atLeastOne),
     Flag.optional
   ),
   runId: Flag.String("run-id").pipe(
@@ -50,11 +37,7 @@ const flags = {
     Flag.withDescription("Only letters whose failure reason contains this"),
     Flag.optional
   ),
-  limit: Flag.Int("limit").pipe(
-    Flag.withDescription("Replay so many letters, then stop"),
-    Flag.withSchema(atLeastOne),
-    Flag.optional
-  ),
+  limit: Flag.Int("limit").pipe(Flag.withDescription("Replay so many letters, then stop"), Flag.optional),
   dryRun: Flag.Boolean("dry-run").pipe(
     Flag.withDescription("Read and count only; send nothing"),
     Flag.withDefault(false)
@@ -92,7 +75,8 @@ const storage = (state: Option.Option<string>) =>
       )
   })
 
-const shellWord = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
+const shellWord = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
 
 /** The command that goes on with the run. */
 const resumeCommand = (runId: string): string => {
@@ -150,7 +134,9 @@ export const replay = Command.make(
     const run = Effect.gen(function* () {
       const started = yield* (yield* Replay).start(request)
       yield* Console.error(`Run ${started.runId} on ${service.name}`)
-      const known = service.isEmulated ? Option.orElse(input.letters, () => Option.some(Service.defaultLetters)) : Option.none()
+      const known = service.isEmulated
+        ? Option.orElse(input.letters, () => Option.some(Service.defaultLetters))
+        : Option.none()
       const total = yield* Ref.make(Option.orElse(input.limit, () => known))
       const outcome = yield* Effect.scoped(
         Effect.andThen(

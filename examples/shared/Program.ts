@@ -1,6 +1,6 @@
 // What every program here has in common: how it ends, and what it says when it cannot go on.
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { Config, Console, Data, Effect, Layer, Predicate, Runtime } from "effect"
+import { Config, Console, Data, Effect, Logger, Predicate, Runtime } from "effect"
 import { CliError, CliOutput, Command } from "effect/cli"
 
 /** Ends the program with this code; everything there is to say has been said. */
@@ -15,6 +15,9 @@ const presenter = CliOutput.layerPresenter({
       ? Console.error(`${output.errors.map(({ message }) => message).join("\n")}\nSee --help.`)
       : CliOutput.defaultPresenter.present(output)
 })
+
+/** On stderr: stdout is for results. */
+const logger = Logger.layer([Logger.withConsoleError(Logger.formatSimple)])
 
 /** What is wrong, then what to do about it. Never a stack trace: these are failures, not faults of the program. */
 const explain = (error: unknown): string => {
@@ -33,6 +36,6 @@ export const main = <Name extends string, Input, ContextInput, E>(
     Effect.tapError((error) =>
       CliError.isCliError(error) || error instanceof ExitWith ? Effect.void : Console.error(explain(error))
     ),
-    Effect.provide(Layer.merge(NodeServices.layer, presenter)),
+    Effect.provide([NodeServices.layer, presenter, logger]),
     NodeRuntime.runMain({ disableErrorReporting: true })
   )

@@ -17,7 +17,9 @@ const describe = (report: ReplayReport, total: Option.Option<number>): string =>
   const left = Option.match(total, {
     onNone: () => "",
     onSome: (all) =>
-      rate === 0 ? ", time left unknown" : `, ${Duration.format(Duration.seconds(Math.ceil((all - letters) / rate)))} left`
+      rate === 0
+        ? ", time left unknown"
+        : `, ${Duration.format(Duration.seconds(Math.ceil((all - letters) / rate)))} left`
   })
   const of = Option.match(total, { onNone: () => "", onSome: (all) => ` of ${integer.format(all)}` })
   return `${integer.format(letters)}${of} letters: ${counts}, ${integer.format(Math.round(rate))}/s${left}`
@@ -41,7 +43,12 @@ export const show = Effect.fnUntraced(function* (
     const draw = Effect.zipWith(report, total, (now, all) => {
       process.stderr.write(`\r\x1b[2K${barLine(now, all).slice(0, (columns || 80) - 1)}`)
     })
-    yield* Effect.addFinalizer(() => Effect.andThen(draw, Effect.sync(() => process.stderr.write("\n"))))
+    yield* Effect.addFinalizer(() =>
+      Effect.andThen(
+        draw,
+        Effect.sync(() => process.stderr.write("\n"))
+      )
+    )
     yield* draw.pipe(Effect.andThen(Effect.sleep("100 millis")), Effect.forever, Effect.forkScoped)
     return
   }

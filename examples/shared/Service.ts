@@ -22,11 +22,7 @@ export interface Service {
   readonly isEmulated: boolean
   readonly layer: Layer.Layer<
     EventBridge,
-    | Config.ConfigError
-    | InvalidConfiguration
-    | FaultPlan.FaultSpecError
-    | InvalidQueue
-    | HttpServerError.ServeError,
+    Config.ConfigError | InvalidConfiguration | FaultPlan.FaultSpecError | InvalidQueue | HttpServerError.ServeError,
     Requirements
   >
 }

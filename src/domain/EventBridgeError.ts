@@ -109,8 +109,12 @@ export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited"
   }
   override get message(): string {
     const asked =
-      this.retryAfterMillis === undefined ? "" : `, retry after ${Duration.format(Duration.millis(this.retryAfterMillis))}`
-    const cap = this.isRetryable ? "" : `, more than the ${Duration.format(Duration.millis(this.maxRetryAfterMillis))} this client waits`
+      this.retryAfterMillis === undefined
+        ? ""
+        : `, retry after ${Duration.format(Duration.millis(this.retryAfterMillis))}`
+    const cap = this.isRetryable
+      ? ""
+      : `, more than the ${Duration.format(Duration.millis(this.maxRetryAfterMillis))} this client waits`
     return `the service limits the rate (429${asked}${cap}): ${this.detail}`
   }
 }

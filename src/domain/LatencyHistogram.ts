@@ -17,7 +17,7 @@ const valueOf = (bucket: number): number => floor * Math.exp(bucket * growth)
 
 /** The latency that the given share (0 to 1) of all letters stayed within, in milliseconds; 0 when there are none. */
 export const percentile = (buckets: ReadonlyMap<number, number>, share: number): number => {
-  const sorted = Array.from(buckets).sort(([left], [right]) => left - right)
+  const sorted = Array.from(buckets).toSorted(([left], [right]) => left - right)
   const rank = Math.ceil(share * sorted.reduce((total, [, count]) => total + count, 0))
   let seen = 0
   for (const [bucket, count] of sorted) {

@@ -28,9 +28,7 @@ export class CheckpointError extends Schema.TaggedError<CheckpointError>()("Chec
 /** The run was started with other options than it is asked to go on with. */
 export class CheckpointMismatch extends Schema.TaggedError<CheckpointMismatch>()("CheckpointMismatch", {
   runId: Schema.String,
-  differences: Schema.Array(
-    Schema.Struct({ option: Schema.String, started: Schema.String, given: Schema.String })
-  )
+  differences: Schema.Array(Schema.Struct({ option: Schema.String, started: Schema.String, given: Schema.String }))
 }) {
   readonly hint = "Give the options the run was started with, or another run id."
   override get message(): string {

@@ -72,12 +72,14 @@ const makeFile = Effect.fnUntraced(function* (
     const start = isMidLine ? "\n" : ""
     // Until the write is known to be whole, the file may end anywhere in it.
     isMidLine = true
-    const exit = yield* file.writeAll(encoder.encode(start + lines)).pipe(
-      Effect.andThen(Effect.sync(() => (isMidLine = false))),
-      Effect.andThen(file.sync),
-      Effect.mapError(failed),
-      Effect.exit
-    )
+    const exit = yield* file
+      .writeAll(encoder.encode(start + lines))
+      .pipe(
+        Effect.andThen(Effect.sync(() => (isMidLine = false))),
+        Effect.andThen(file.sync),
+        Effect.mapError(failed),
+        Effect.exit
+      )
     for (const { written } of group) Deferred.doneUnsafe(written, exit)
   })
 

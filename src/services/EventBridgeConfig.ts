@@ -66,7 +66,9 @@ const check = <A>(predicate: (value: A) => boolean, message: string) =>
 
 // A message never quotes the value: what is wrong with a secret, or a URL that carries one, is still a secret.
 const required = (message: string) =>
-  Schema.String.annotate({ message }).annotateKey({ messageMissingKey: message }).check(check((value) => value.trim() !== "", message))
+  Schema.String.annotate({ message })
+    .annotateKey({ messageMissingKey: message })
+    .check(check((value) => value.trim() !== "", message))
 
 const SafeUrl = Schema.String.check(
   check(isSafeUrl, "must be an https URL (http on loopback only), without credentials or fragment")
@@ -83,7 +85,9 @@ const HostPattern = Schema.String.check(
 const HeaderValue = Schema.String.check(
   check((value) => /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value), "must be printable ASCII")
 )
-const Positive = Schema.Number.check(check((value) => Number.isInteger(value) && value > 0, "must be a whole number above 0"))
+const Positive = Schema.Number.check(
+  check((value) => Number.isInteger(value) && value > 0, "must be a whole number above 0")
+)
 
 /** Topic ids stand in paths, where `.` and `..` would be taken for steps and half a surrogate pair cannot be encoded. */
 export const TopicId = Schema.String.check(
@@ -95,9 +99,7 @@ const Options = Schema.Struct({
   baseUrl: BaseUrl,
   clientId: required("is missing"),
   clientSecret: required("is missing"),
-  tokenPath: Schema.String.check(
-    check((value) => /^\/[^\s?#]*$/.test(value), "must be a path such as /oauth2/token")
-  ),
+  tokenPath: Schema.String.check(check((value) => /^\/[^\s?#]*$/.test(value), "must be a path such as /oauth2/token")),
   scopes: Schema.Array(Schema.String),
   clientName: HeaderValue,
   topicId: Schema.UndefinedOr(TopicId),

@@ -31,9 +31,7 @@ export interface ReplayAnswer {
 export class EventBridgeHttp extends Context.Service<
   EventBridgeHttp,
   {
-    readonly listDeadLetters: (
-      request: PageRequest
-    ) => Effect.Effect<DeadLetterPage.DeadLetterPage, EventBridgeError>
+    readonly listDeadLetters: (request: PageRequest) => Effect.Effect<DeadLetterPage.DeadLetterPage, EventBridgeError>
     readonly replay: (request: ReplayRequest) => Effect.Effect<ReplayAnswer, EventBridgeError>
     /**
      * Gets a token and checks that it has the scopes these calls need, as far as the service tells. Fails before
@@ -154,7 +152,9 @@ export class EventBridgeHttp extends Context.Service<
 const maxRenewals = 3
 
 /** The token a request goes out with. */
-class Bearer extends Context.Service<Bearer, AccessToken>()("effect-cxone-eventbridge/services/EventBridgeHttp/Bearer") {}
+class Bearer extends Context.Service<Bearer, AccessToken>()(
+  "effect-cxone-eventbridge/services/EventBridgeHttp/Bearer"
+) {}
 
 type Response = Effect.Success<Try["send"]>
 type SendError = Effect.Error<Try["send"]>
@@ -164,4 +164,3 @@ const decodeReceipt = Schema.decodeUnknownResult(Schema.fromJsonString(ReplayRec
 
 const readPage = (body: string): Result.Result<DeadLetterPage.DeadLetterPageBody, string> =>
   Result.flatMap(LosslessJson.parse(body), (json) => Result.mapError(decodePage(json), (error) => error.message))
-

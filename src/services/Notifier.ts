@@ -87,8 +87,7 @@ const makeWebhook = Effect.fnUntraced(function* (
       post(record).pipe(
         Effect.timeoutOrElse({
           duration: timeout,
-          orElse: () =>
-            Effect.succeed(`no answer within ${Duration.format(Duration.fromInputUnsafe(timeout))}`)
+          orElse: () => Effect.succeed(`no answer within ${Duration.format(Duration.fromInputUnsafe(timeout))}`)
         }),
         Effect.catch((error) => Effect.succeed(error.message)),
         Effect.flatMap((problem) => {

@@ -2,7 +2,7 @@ import { Clock, Context, Deferred, Duration, Effect, Exit, Layer, Redacted, Sche
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
 import { EventBridgeApi, TokenResponse } from "../api/EventBridgeApi.ts"
-import { EventBridgeError, MalformedResponse } from "../domain/EventBridgeError.ts"
+import { type EventBridgeError, MalformedResponse } from "../domain/EventBridgeError.ts"
 import * as TokenLifetime from "../domain/TokenLifetime.ts"
 import { EventBridgeConfig } from "./EventBridgeConfig.ts"
 import { Metrics } from "./Metrics.ts"

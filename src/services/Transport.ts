@@ -1,4 +1,17 @@
-import { Clock, Context, Duration, Effect, Exit, Layer, Option, Redacted, Result, Schedule, type Schema } from "effect"
+import {
+  Clock,
+  Context,
+  Duration,
+  Effect,
+  Exit,
+  Layer,
+  Option,
+  Redacted,
+  Result,
+  Schedule,
+  type Schema,
+  Stream
+} from "effect"
 import { Headers, type HttpClientError, type HttpClientResponse } from "effect/http"
 import { CircuitBreaker, RateLimiter } from "effect/persistence"
 import {
@@ -27,7 +40,10 @@ export interface Try {
   readonly timeout: Duration.Duration
   /** Taken out of whatever the service says in a failure, should it repeat them. */
   readonly secrets: ReadonlyArray<Redacted.Redacted>
-  readonly send: Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError | Schema.SchemaError>
+  readonly send: Effect.Effect<
+    HttpClientResponse.HttpClientResponse,
+    HttpClientError.HttpClientError | Schema.SchemaError
+  >
 }
 
 /** What has happened to a call so far. Mutable, and of one call only. */
@@ -69,7 +85,16 @@ export class Transport extends Context.Service<
       openDuration: Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("5 seconds")]),
       maxOpenDuration: config.retry.maxRetryAfter
     })
-    const retrySchedule = RetryPolicy.schedule(config.retry)
+    yield* breaker.transitions.pipe(Stream.runForEach(tellOperator), Effect.forkScoped({ startImmediately: true }))
+    const quietSchedule = RetryPolicy.schedule(config.retry)
+    // A letter among thousands is retried quietly; a run that waits for its token or its next page says so.
+    const toldSchedule = quietSchedule.pipe(
+      Schedule.setInputType<TryError | EventBridgeError>(),
+      Schedule.tap(({ duration, input }) =>
+        Effect.logWarning(`${input.message}; trying again in ${Math.round(Duration.toMillis(duration))} ms`)
+      )
+    )
+    const scheduleOf = (operation: Operation) => (operation === "ReplayEvent" ? quietSchedule : toldSchedule)
     const holdSchedule = whileDown(config.breaker.maxWait)
     const key = config.baseUrl
 
@@ -86,7 +111,7 @@ export class Transport extends Context.Service<
       const count = (status: number | "none") =>
         Effect.flatMap(Clock.currentTimeMillis, (now) => metrics.request(operation, status, now - start))
       const { body, response } = yield* send.pipe(
-        Effect.flatMap((response) => Effect.map(response.text, (body) => ({ response, body }))),
+        Effect.flatMap((received) => Effect.map(received.text, (text) => ({ response: received, body: text }))),
         Effect.mapError((error) => unanswered(error, secrets)),
         Effect.timeoutOrElse({
           duration: timeout,
@@ -112,7 +137,9 @@ export class Transport extends Context.Service<
       )
 
     /** A failure seen while the service as a whole is down says nothing about this call. */
-    const holdBack = (error: TryReason | CircuitBreaker.CircuitBreakerError): Effect.Effect<never, TryReason | Held> => {
+    const holdBack = (
+      error: TryReason | CircuitBreaker.CircuitBreakerError
+    ): Effect.Effect<never, TryReason | Held> => {
       if (isRejection(error)) return Effect.fail(new Held({ retryAfter: openFor(error) }))
       if (!error.isRetryable) return Effect.fail(error)
       return Effect.flatMap(Effect.option(breaker.state(key)), (state) =>
@@ -145,7 +172,7 @@ export class Transport extends Context.Service<
       Effect.suspend(() => {
         const progress: Progress = { tries: 0, ambiguous: false }
         return attempt(progress).pipe(
-          Effect.retry({ schedule: retrySchedule, while: isRetryable }),
+          Effect.retry({ schedule: scheduleOf(operation), while: isRetryable }),
           Effect.mapError((error) =>
             error._tag === "EventBridgeError"
               ? error
@@ -186,6 +213,11 @@ const isRejection = (error: { readonly _tag: string }): error is CircuitBreaker.
 
 const isRetryable = (error: TryError | EventBridgeError): error is TryReason =>
   error._tag !== "EventBridgeError" && error.isRetryable
+
+const tellOperator = ({ from, to }: CircuitBreaker.Transition) => {
+  if (from === "Closed") return Effect.logWarning("the service is down: calls wait until it is back")
+  return to === "Closed" ? Effect.logInfo("the service is back") : Effect.void
+}
 
 const openFor = ({ reason }: CircuitBreaker.CircuitBreakerError): Duration.Duration =>
   reason._tag === "CircuitOpen" ? reason.retryAfter : Duration.zero

@@ -51,7 +51,8 @@ export class DeadLetterQueue extends Context.Service<
             first,
             Effect.fnUntraced(function* (fetching) {
               const page = yield* Fiber.join(fetching)
-              const next = page.nextPageToken === undefined ? Option.none() : Option.some(yield* fetch(page.nextPageToken))
+              const next =
+                page.nextPageToken === undefined ? Option.none() : Option.some(yield* fetch(page.nextPageToken))
               return [[page], next] as const
             })
           )

@@ -32,7 +32,9 @@ export interface Selection {
 }
 
 const whole = (name: string, value: number, least: number): ReadonlyArray<string> =>
-  Number.isSafeInteger(value) && value >= least ? [] : [`${name} must be a whole number of at least ${least}, not ${value}`]
+  Number.isSafeInteger(value) && value >= least
+    ? []
+    : [`${name} must be a whole number of at least ${least}, not ${value}`]
 
 export const checkConcurrency = (concurrency: number): ReadonlyArray<string> => whole("concurrency", concurrency, 1)
 
@@ -46,7 +48,10 @@ export const resolve = Effect.fnUntraced(function* (options: ReplayOptions, furt
   const topicIssues =
     topicId === undefined
       ? ["topicId is missing: name the topic, or set CXONE_TOPIC_ID"]
-      : Result.match(decodeTopicId(topicId), { onSuccess: () => [], onFailure: (error) => [`topicId ${error.message}`] })
+      : Result.match(decodeTopicId(topicId), {
+          onSuccess: () => [],
+          onFailure: (error) => [`topicId ${error.message}`]
+        })
   const issues = [
     ...topicIssues,
     ...whole("pageSize", pageSize, 1),
@@ -58,7 +63,14 @@ export const resolve = Effect.fnUntraced(function* (options: ReplayOptions, furt
   const override = options.destination ?? config.destination
   const destination = override === undefined ? null : yield* checkDestination(override, config.destinations)
   return {
-    options: { topicId, pageSize, maxAttempts, destination, failureReason: failureReason ?? null, limit: limit ?? null },
+    options: {
+      topicId,
+      pageSize,
+      maxAttempts,
+      destination,
+      failureReason: failureReason ?? null,
+      limit: limit ?? null
+    },
     includes: (letter: DeadLetter) =>
       (failureReason === undefined || (letter.failureReason ?? "").includes(failureReason)) &&
       (select === undefined || select(letter))
