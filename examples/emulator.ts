@@ -67,20 +67,21 @@ const isLoopback = (host: string) =>
 
 const whyNot = ({ cause }: HttpServerError.ServeError, host: string, port: number) => {
   const code = cause instanceof Error && "code" in cause ? cause.code : undefined
-  const problem = code === "EADDRINUSE"
-    ? "the port is in use; choose another, or --port 0 for a free one"
-    : code === "EACCES"
-    ? "it takes more rights to listen on this port"
-    : code === "EADDRNOTAVAIL" || code === "ENOTFOUND"
-    ? "this machine has no such address"
-    : String(cause)
+  const problem =
+    code === "EADDRINUSE"
+      ? "the port is in use; choose another, or --port 0 for a free one"
+      : code === "EACCES"
+        ? "it takes more rights to listen on this port"
+        : code === "EADDRNOTAVAIL" || code === "ENOTFOUND"
+          ? "this machine has no such address"
+          : String(cause)
   return new Refused({ message: `cannot listen on ${host}:${port}: ${problem}` })
 }
 
 const emulator = Command.make(
   "emulator",
   flags,
-  Effect.fnUntraced(function*(input) {
+  Effect.fnUntraced(function* (input) {
     const faults = yield* Effect.fromResult(FaultPlan.parse(input.faults))
     const secret = Option.map(input.clientSecret, Redacted.value)
     const announce = HttpServer.addressFormattedWith((url) => {
@@ -91,22 +92,26 @@ const emulator = Command.make(
     })
     const program = Layer.effectDiscard(announce).pipe(
       Layer.provideMerge(EmulatorServer.layer),
-      Layer.provide(Emulator.layer({
-        topicId: input.topic,
-        letters: input.letters,
-        clientId: input.clientId,
-        clientSecret: Option.getOrElse(secret, () => "demo"),
-        scopes: input.scopes.split(/\s+/).filter((scope) => scope !== ""),
-        pages: input.pages,
-        pastRetries: input.pastRetries,
-        oversize: input.oversize,
-        faults
-      })),
-      Layer.provide(NodeHttpServer.layerServer(createServer, {
-        host: input.host,
-        port: input.port,
-        gracefulShutdownTimeout: "1 second"
-      }))
+      Layer.provide(
+        Emulator.layer({
+          topicId: input.topic,
+          letters: input.letters,
+          clientId: input.clientId,
+          clientSecret: Option.getOrElse(secret, () => "demo"),
+          scopes: input.scopes.split(/\s+/).filter((scope) => scope !== ""),
+          pages: input.pages,
+          pastRetries: input.pastRetries,
+          oversize: input.oversize,
+          faults
+        })
+      ),
+      Layer.provide(
+        NodeHttpServer.layerServer(createServer, {
+          host: input.host,
+          port: input.port,
+          gracefulShutdownTimeout: "1 second"
+        })
+      )
     )
     return yield* Layer.launch(program).pipe(
       Effect.catchTag("ServeError", (error) => Effect.fail(whyNot(error, input.host, input.port)))

@@ -13,7 +13,7 @@ const openapi = Command.make(
       Flag.optional
     )
   },
-  Effect.fnUntraced(function*({ out }) {
+  Effect.fnUntraced(function* ({ out }) {
     const document = JSON.stringify(OpenApi.fromApi(EventBridgeApi), null, 2)
     if (Option.isNone(out)) return yield* Console.log(document)
     const fileSystem = yield* FileSystem.FileSystem

@@ -58,10 +58,9 @@ export class OAuthGroup extends HttpApiGroup.make("oauth")
   .annotateMerge(OpenApi.annotations({ title: "OAuth 2.0", description: "Client credentials for an access token" })) {}
 
 /** Every route but the token's wants `Authorization: Bearer …`. */
-export class BearerToken extends HttpApiMiddleware.Service<BearerToken>()(
-  "effect-cxone-eventbridge/api/BearerToken",
-  { security: { bearer: HttpApiSecurity.bearer } }
-) {}
+export class BearerToken extends HttpApiMiddleware.Service<BearerToken>()("effect-cxone-eventbridge/api/BearerToken", {
+  security: { bearer: HttpApiSecurity.bearer }
+}) {}
 
 const limit = Schema.FiniteFromString.check(Schema.isInt(), Schema.isGreaterThan(0))
 

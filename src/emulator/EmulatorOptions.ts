@@ -1,0 +1,68 @@
+import { Duration } from "effect"
+import { scopesOf } from "../domain/Operation.ts"
+import type { FaultScript } from "./Fault.ts"
+import * as FaultPlan from "./FaultPlan.ts"
+
+/** What the emulator holds and how it behaves. Everything may be left out. */
+export interface EmulatorOptions {
+  /** The one topic it knows. Default `topic_pub_conversations`. */
+  readonly topicId?: string
+  /** How many letters the queue holds; each is made when it is asked for. Default 500. */
+  readonly letters?: number
+  /** Letters of your own instead: values, or texts of JSON, whose numbers come back digit by digit. */
+  readonly queue?: ReadonlyArray<unknown>
+  /** The share of generated letters, 0 to 1, that were retried more often than a replay allows. Default 0. */
+  readonly pastRetries?: number
+  /** The share of generated letters, 0 to 1, whose payload is larger than the service takes. Default 0. */
+  readonly oversize?: number
+  /** What generated letters and ragged pages are drawn from. Default 1. */
+  readonly seed?: number
+  /** Default `demo`. */
+  readonly clientId?: string
+  /** Default `demo`. */
+  readonly clientSecret?: string
+  /** The scopes that the client was granted. Default all four of the service. */
+  readonly scopes?: ReadonlyArray<string>
+  /** How long a token is taken, in seconds. Default 3600. */
+  readonly tokenLifetime?: number
+  /** What token answers claim as `expires_in`, whatever it is; `undefined` leaves it out. Default `tokenLifetime`. */
+  readonly expiresIn?: unknown
+  /** `ragged`: short and empty pages that still carry a token. Default `full`. */
+  readonly pages?: "full" | "ragged"
+  /** What goes wrong by chance. Default nothing. */
+  readonly faults?: FaultPlan.FaultPlan
+  /** What goes wrong by hand; asked before chance. */
+  readonly script?: FaultScript
+  /** How long an idempotency key is remembered. Default for ever. */
+  readonly keyRetention?: Duration.Input
+}
+
+/** Every scope that the service knows. */
+export const allScopes: ReadonlyArray<string> = [
+  ...scopesOf.ListDeadLetters,
+  ...scopesOf.ReplayEvent,
+  "eventbridge:subscriptions:read",
+  "eventbridge:subscriptions:write"
+]
+
+export const defaultTopicId = "topic_pub_conversations"
+
+/** The options with the defaults filled in. */
+export const resolve = (options: EmulatorOptions) => ({
+  topicId: options.topicId ?? defaultTopicId,
+  letters: options.letters ?? 500,
+  queue: options.queue,
+  pastRetries: options.pastRetries ?? 0,
+  oversize: options.oversize ?? 0,
+  seed: options.seed ?? 1,
+  clientId: options.clientId ?? "demo",
+  clientSecret: options.clientSecret ?? "demo",
+  scopes: options.scopes ?? allScopes,
+  tokenLifetime: options.tokenLifetime ?? 3600,
+  expiresIn: "expiresIn" in options ? options.expiresIn : (options.tokenLifetime ?? 3600),
+  pages: options.pages ?? "full",
+  faults: options.faults ?? FaultPlan.none,
+  script: options.script,
+  keyRetention: Duration.fromInputUnsafe(options.keyRetention ?? Duration.infinity)
+})
+export type ResolvedOptions = ReturnType<typeof resolve>

@@ -1,0 +1,39 @@
+import { Data, type Duration } from "effect"
+
+/** The routes that faults know apart. */
+export type FaultRoute = "token" | "list" | "replay"
+
+/** What can go wrong with one request. Delays and pauses are durations. */
+export type Fault = Data.TaggedEnum<{
+  /** 429 with `Retry-After`, in whole seconds or as an HTTP date, both rounded up. */
+  TooManyRequests: { readonly retryAfter: Duration.Duration; readonly form: "seconds" | "date" }
+  /** 5xx with a body in one of the forms gateways use. */
+  ServerError: { readonly status: 500 | 502 | 503 | 504; readonly form: "json" | "html" | "empty" }
+  /** The connection dies before the event is taken. */
+  ResetBefore: {}
+  /** The event is taken, then the connection dies without an answer. */
+  ResetAfter: {}
+  /** The answer is right and late. */
+  Slow: { readonly delay: Duration.Duration }
+  /** The request is served and the connection dies inside the answer's body. */
+  Truncated: {}
+  /** The request is served and answered 200 with something that is not the JSON it should be. */
+  Malformed: { readonly form: "html" | "cut" }
+  /** Every token given so far is revoked before the request is looked at. */
+  Revoke: {}
+  /** Any answer at all, before the request is looked at. */
+  Answer: { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string }
+}>
+export const Fault = Data.taggedEnum<Fault>()
+
+/** A request as faults see it. */
+export interface FaultedRequest {
+  readonly route: FaultRoute
+  /** The idempotency key of a replay, the page token of a list (empty for the first page), empty for a token request. */
+  readonly key: string
+  /** 1 for the first request with this route and key. */
+  readonly attempt: number
+}
+
+/** Faults by hand, asked before any chance: `undefined` leaves the request to the plan. */
+export type FaultScript = (request: FaultedRequest) => Fault | undefined

@@ -1,0 +1,94 @@
+import { DateTime, Duration, Effect, Stream } from "effect"
+import { Headers, HttpServerResponse } from "effect/http"
+import * as Answers from "./Answers.ts"
+import { ConnectionReset } from "./ConnectionReset.ts"
+import type { EmulatorState } from "./EmulatorState.ts"
+import type { Fault, FaultedRequest } from "./Fault.ts"
+
+type Response = HttpServerResponse.HttpServerResponse
+
+const bytesOf = ({ body }: Response): Uint8Array => (body._tag === "Uint8Array" ? body.body : new Uint8Array(0))
+
+/** The same answer, of which only the first half arrives before the connection dies. */
+const truncate = (response: Response): Response => {
+  const bytes = bytesOf(response)
+  const half = bytes.subarray(0, bytes.length >> 1)
+  // A server hands the first half to its socket at the end of a turn; dying sooner would take the status with it.
+  const death = Effect.andThen(Effect.andThen(Effect.yieldNow, Effect.yieldNow), Effect.fail(new ConnectionReset()))
+  return HttpServerResponse.stream(Stream.concat(Stream.succeed(half), Stream.fromEffect(death)), {
+    status: response.status,
+    contentType: "application/json",
+    contentLength: Math.max(bytes.length, 1)
+  })
+}
+
+const cut = (response: Response): Response => {
+  const text = new TextDecoder().decode(bytesOf(response))
+  return HttpServerResponse.text(text.slice(0, text.length >> 1), { contentType: "application/json" })
+}
+
+const serverErrorTitles = {
+  500: "Internal Server Error",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout"
+} as const
+
+/**
+ * What a request is answered under a fault. `routes` serves it as if nothing had happened and is run by those faults
+ * that strike after the event was taken.
+ */
+export const make = <E, R>(
+  state: EmulatorState,
+  fault: Fault,
+  request: FaultedRequest,
+  now: number,
+  routes: Effect.Effect<Response, E, R>
+): Effect.Effect<Response, E | ConnectionReset, R> => {
+  switch (fault._tag) {
+    case "TooManyRequests": {
+      const seconds = Math.ceil(Duration.toMillis(fault.retryAfter) / 1000)
+      // A date has no fractions of a second. Rounded up, nobody who waits for it comes early.
+      const deadline = fault.form === "seconds" ? now + seconds * 1000 : Math.ceil(now / 1000 + seconds) * 1000
+      state.log.askedToWait(request, deadline)
+      const retryAfter =
+        fault.form === "seconds" ? String(seconds) : Headers.formatHttpDate(DateTime.makeUnsafe(deadline))
+      return Effect.succeed(Answers.failure(429, "too many requests", { "retry-after": retryAfter }))
+    }
+    case "ServerError": {
+      const title = serverErrorTitles[fault.status]
+      switch (fault.form) {
+        case "json":
+          return Effect.succeed(Answers.failure(fault.status, title))
+        case "html":
+          return Effect.succeed(Answers.html(fault.status, `${fault.status} ${title}`))
+        case "empty":
+          return Effect.succeed(HttpServerResponse.empty({ status: fault.status }))
+      }
+    }
+    case "ResetBefore":
+      return Effect.fail(new ConnectionReset())
+    case "ResetAfter":
+      return Effect.andThen(routes, Effect.fail(new ConnectionReset()))
+    case "Slow":
+      return Effect.andThen(Effect.sleep(fault.delay), routes)
+    case "Truncated":
+      return Effect.map(routes, truncate)
+    case "Malformed":
+      return Effect.map(routes, (response) =>
+        response.status >= 300 ? response : fault.form === "html" ? Answers.html(200, "OK") : cut(response)
+      )
+    case "Revoke":
+      return Effect.suspend(() => {
+        state.tokens.revokeAll()
+        return routes
+      })
+    case "Answer":
+      return Effect.succeed(
+        HttpServerResponse.text(fault.body ?? "", {
+          status: fault.status,
+          headers: fault.headers ?? {}
+        })
+      )
+  }
+}

@@ -1,0 +1,130 @@
+import * as Seeded from "./Seeded.ts"
+
+const seedA = 0x811c9dc5
+const seedB = 0x1b873593
+
+/** What tells one body from another in 12 bytes. */
+interface Fingerprint {
+  readonly a: number
+  readonly b: number
+  readonly length: number
+}
+
+/**
+ * What is known of every idempotency key. Kept in columns: a key costs its text and some 40 bytes, so a million of them
+ * fit into little more than 100 MB.
+ */
+export class KeyLedger {
+  private readonly retentionMillis: number
+  private readonly rows = new Map<string, number>()
+  private capacity = 1024
+  private attempts = new Int32Array(this.capacity)
+  private accepted = new Int32Array(this.capacity)
+  private acceptedAt = new Float64Array(this.capacity)
+  /** Three columns a body: the first body seen under a key. */
+  private first = new Int32Array(this.capacity * 3)
+  /** The rare keys that were seen with another body: all of their bodies. */
+  private readonly bodies = new Map<number, Set<string>>()
+  /** The rare keys that were accepted with another body than their first. */
+  private readonly acceptedBody = new Map<number, Fingerprint>()
+  private lastBody: string | undefined
+  private lastPrint: Fingerprint = { a: 0, b: 0, length: 0 }
+
+  constructor(retentionMillis: number) {
+    this.retentionMillis = retentionMillis
+  }
+
+  /** A body is fingerprinted when it is seen and again when it is accepted, most often with no other in between. */
+  private fingerprint(body: string): Fingerprint {
+    if (body !== this.lastBody) {
+      this.lastBody = body
+      this.lastPrint = { a: Seeded.ofText(seedA, body), b: Seeded.ofText(seedB, body), length: body.length }
+    }
+    return this.lastPrint
+  }
+
+  private row(key: string): number {
+    const known = this.rows.get(key)
+    if (known !== undefined) return known
+    const row = this.rows.size
+    if (row === this.capacity) this.grow()
+    this.rows.set(key, row)
+    return row
+  }
+
+  private grow(): void {
+    this.capacity *= 2
+    const wider = (column: Int32Array, width: number) => {
+      const next = new Int32Array(this.capacity * width)
+      next.set(column)
+      return next
+    }
+    this.attempts = wider(this.attempts, 1)
+    this.accepted = wider(this.accepted, 1)
+    this.first = wider(this.first, 3)
+    const acceptedAt = new Float64Array(this.capacity)
+    acceptedAt.set(this.acceptedAt)
+    this.acceptedAt = acceptedAt
+  }
+
+  private firstBody(row: number): Fingerprint {
+    return { a: this.first[row * 3] ?? 0, b: this.first[row * 3 + 1] ?? 0, length: this.first[row * 3 + 2] ?? 0 }
+  }
+
+  /** Counts a request with this key and body; the answer is which one it is, from 1. */
+  seen(key: string, body: string): number {
+    const row = this.row(key)
+    const print = this.fingerprint(body)
+    const attempt = (this.attempts[row] ?? 0) + 1
+    this.attempts[row] = attempt
+    if (attempt === 1) {
+      this.first.set([print.a, print.b, print.length], row * 3)
+    } else if (!same(print, this.firstBody(row)) || this.bodies.has(row)) {
+      const bodies = this.bodies.get(row) ?? new Set([name(this.firstBody(row))])
+      bodies.add(name(print))
+      this.bodies.set(row, bodies)
+    }
+    return attempt
+  }
+
+  /** Takes the key for this body, unless it was taken before and is still remembered. */
+  accept(key: string, body: string, now: number): "Accepted" | "SameBody" | "OtherBody" {
+    const row = this.row(key)
+    const print = this.fingerprint(body)
+    const times = this.accepted[row] ?? 0
+    if (times > 0 && now < (this.acceptedAt[row] ?? 0) + this.retentionMillis) {
+      return same(print, this.acceptedBody.get(row) ?? this.firstBody(row)) ? "SameBody" : "OtherBody"
+    }
+    this.accepted[row] = times + 1
+    this.acceptedAt[row] = now
+    if (same(print, this.firstBody(row))) this.acceptedBody.delete(row)
+    else this.acceptedBody.set(row, print)
+    return "Accepted"
+  }
+
+  private collect(count: (row: number) => number, above: number): Record<string, number> {
+    const counts: Array<[key: string, count: number]> = []
+    for (const [key, row] of this.rows) {
+      const value = count(row)
+      if (value > above) counts.push([key, value])
+    }
+    return Object.fromEntries(counts)
+  }
+
+  deliveries(): Record<string, number> {
+    return this.collect((row) => this.accepted[row] ?? 0, 0)
+  }
+
+  retried(): Record<string, number> {
+    return this.collect((row) => this.attempts[row] ?? 0, 1)
+  }
+
+  distinctBodies(): Record<string, number> {
+    return this.collect((row) => this.bodies.get(row)?.size ?? 1, 1)
+  }
+}
+
+const same = (left: Fingerprint, right: Fingerprint): boolean =>
+  left.a === right.a && left.b === right.b && left.length === right.length
+
+const name = ({ a, b, length }: Fingerprint): string => `${a}/${b}/${length}`
