@@ -1,7 +1,6 @@
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Layer } from "effect"
-import { KeyValueStore } from "effect/persistence"
-import { Audit, EventBridge, Replay } from "../src/index.ts"
+import { Audit, CheckpointFiles, EventBridge, Replay } from "../src/index.ts"
 import { NodeEventBridge } from "../src/node/index.ts"
 
 const program = Effect.gen(function* () {
@@ -12,7 +11,7 @@ const program = Effect.gen(function* () {
 
 // CXONE_CLIENT_ID, CXONE_CLIENT_SECRET and CXONE_REGION come from the environment.
 const Live = EventBridge.layerConfig().pipe(
-  Layer.provide([Audit.layerFile("audit.jsonl"), KeyValueStore.layerFileSystem("checkpoints")]),
+  Layer.provide([Audit.layerFile("audit.jsonl"), CheckpointFiles.layer("checkpoints")]),
   Layer.provide(NodeEventBridge.layer)
 )
 

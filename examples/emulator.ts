@@ -5,6 +5,7 @@ import { CliError, CliOutput, Command, Flag } from "effect/cli"
 import { HttpServer, type HttpServerError } from "effect/http"
 import { createServer } from "node:http"
 import { BlockList, isIP } from "node:net"
+import type { SubscriptionDefinition } from "../src/domain/SubscriptionDefinition.ts"
 import { allScopes, defaultTopicId, Emulator, EmulatorServer, FaultPlan } from "../src/emulator/index.ts"
 
 class Refused extends Schema.TaggedError<Refused>()("Refused", { message: Schema.String }) {}
@@ -52,11 +53,36 @@ const flags = {
     Flag.withSchema(share),
     Flag.withDefault(0)
   ),
+  subscriptions: Flag.Int("subscriptions").pipe(
+    Flag.withDescription("Subscriptions it holds from the start"),
+    Flag.withSchema(natural),
+    Flag.withDefault(0)
+  ),
+  activeAfterPolls: Flag.Int("active-after-polls").pipe(
+    Flag.withDescription("Polls of the delivery status that find a subscription pending before it is active"),
+    Flag.withSchema(natural),
+    Flag.withDefault(2)
+  ),
+  deliveryError: Flag.String("delivery-error").pipe(
+    Flag.withDescription("No subscription ever delivers, and this is why"),
+    Flag.optional
+  ),
   scopes: Flag.String("scopes").pipe(
     Flag.withDescription("Scopes the client was granted, with spaces between them"),
     Flag.withDefault(allScopes.join(" "))
   )
 }
+
+/** The nth of the subscriptions held from the start. */
+const definitionOf = (n: number): SubscriptionDefinition => ({
+  name: `subscription-${n}`,
+  description: "Held from the start",
+  eventType: "contact.created",
+  filters: [{ field: "contact.channelType", operator: "eq", value: "voice" }],
+  endpoints: [{ url: `https://consumer.example.com/webhook/${n}`, type: "webhook" }],
+  deadLetterQueue: { enabled: true },
+  retryConfiguration: { maxRetries: 5, backoffStrategy: "exponential", initialDelayMs: 1000, maxDelayMs: 10_000 }
+})
 
 const loopback = new BlockList()
 loopback.addSubnet("127.0.0.0", 8)
@@ -102,6 +128,11 @@ const emulator = Command.make(
           pages: input.pages,
           pastRetries: input.pastRetries,
           oversize: input.oversize,
+          subscriptions: Array.from({ length: input.subscriptions }, (_, index) => definitionOf(index + 1)),
+          delivery: {
+            activeAfterPolls: input.activeAfterPolls,
+            ...(Option.isSome(input.deliveryError) ? { error: input.deliveryError.value } : {})
+          },
           faults
         })
       ),

@@ -1,13 +1,13 @@
 // Replays a dead letter queue: node examples/replay.ts --topic ID --state DIR
-import { Console, Effect, FileSystem, Layer, Option, Path, Ref, Schema, Stream } from "effect"
+import { Console, Effect, Layer, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
-import { KeyValueStore } from "effect/persistence"
-import { Audit, Replay, ReplayHalted, type ReplayReport } from "../src/index.ts"
+import { Replay } from "../src/index.ts"
 import { NodeEventBridge } from "../src/node/index.ts"
-import { ExitWith, main } from "./shared/Program.ts"
-import * as ReplayProgress from "./shared/ReplayProgress.ts"
+import { main } from "./shared/Program.ts"
 import * as ReportTable from "./shared/ReportTable.ts"
+import { runReplay } from "./shared/RunReplay.ts"
 import * as Service from "./shared/Service.ts"
+import * as State from "./shared/State.ts"
 
 const flags = {
   topic: Flag.String("topic").pipe(
@@ -57,49 +57,7 @@ const flags = {
   )
 }
 
-/** Checkpoints and audit in a folder, or in memory. */
-const storage = (state: Option.Option<string>) =>
-  Option.match(state, {
-    onNone: () => Layer.merge(KeyValueStore.layerMemory, Audit.layerMemory),
-    onSome: (folder) =>
-      Layer.unwrap(
-        Effect.gen(function* () {
-          const fs = yield* FileSystem.FileSystem
-          const path = yield* Path.Path
-          yield* fs.makeDirectory(folder, { recursive: true })
-          return Layer.merge(
-            KeyValueStore.layerFileSystem(path.join(folder, "checkpoints")),
-            Audit.layerFile(path.join(folder, "audit.jsonl"))
-          )
-        })
-      )
-  })
-
-const shellWord = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
-
-/** The command that goes on with the run. */
-const resumeCommand = (runId: string): string => {
-  const given = process.argv.slice(2)
-  const args = given.includes("--run-id") ? given : [...given, "--run-id", runId]
-  return ["node", "examples/replay.ts", ...args].map(shellWord).join(" ")
-}
-
-const conclude = Effect.fnUntraced(function* (report: ReplayReport, options: { json: boolean; canResume: boolean }) {
-  yield* Console.log(ReportTable.ofReport(report))
-  if (report.status === "halted") {
-    yield* Console.error(
-      options.canResume
-        ? `Halted; nothing that was not tried counts as failed. To go on:\n  ${resumeCommand(report.runId)}`
-        : "Halted; without --state a run cannot go on. Run again: what was delivered is then a duplicate and skipped."
-    )
-  }
-  if (options.json) yield* Console.log(JSON.stringify(report))
-  const code = report.status === "halted" ? 3 : report.failed > 0 ? 2 : 0
-  if (code !== 0) return yield* new ExitWith({ code })
-})
-
-export const replay = Command.make(
+const replay = Command.make(
   "replay",
   flags,
   Effect.fnUntraced(function* (input) {
@@ -111,7 +69,7 @@ export const replay = Command.make(
       faults: input.faults,
       allowedHosts: host === undefined ? [] : [host]
     })
-    if (!service.isEmulated && (Option.isSome(input.letters) || Option.isSome(input.faults))) {
+    if (Option.isNone(service.letters) && (Option.isSome(input.letters) || Option.isSome(input.faults))) {
       return yield* new NotEmulated()
     }
     const request = {
@@ -131,33 +89,16 @@ export const replay = Command.make(
       if (input.json) yield* Console.log(JSON.stringify({ status: "planned", ...found }))
     })
 
-    const run = Effect.gen(function* () {
-      const started = yield* (yield* Replay).start(request)
-      yield* Console.error(`Run ${started.runId} on ${service.name}`)
-      const known = service.isEmulated
-        ? Option.orElse(input.letters, () => Option.some(Service.defaultLetters))
-        : Option.none()
-      const total = yield* Ref.make(Option.orElse(input.limit, () => known))
-      const outcome = yield* Effect.scoped(
-        Effect.andThen(
-          ReplayProgress.show(started.report, Ref.get(total)),
-          Effect.result(Stream.runDrain(started.outcomes))
-        )
-      ).pipe(
-        Effect.onInterrupt(() =>
-          Console.error(
-            Option.isSome(input.state)
-              ? `Interrupted. To go on:\n  ${resumeCommand(started.runId)}`
-              : "Interrupted; without --state a run cannot go on. Run again: what was delivered is then skipped."
-          )
-        )
-      )
-      if (outcome._tag === "Failure" && !(outcome.failure instanceof ReplayHalted)) return yield* outcome.failure
-      yield* conclude(yield* started.report, { json: input.json, canResume: Option.isSome(input.state) })
-    }).pipe(Effect.scoped)
+    const run = runReplay({
+      request,
+      serviceName: service.name,
+      letters: service.letters,
+      isKept: Option.isSome(input.state),
+      json: input.json
+    })
 
     return yield* (input.dryRun ? plan : run).pipe(
-      Effect.provide(service.layer.pipe(Layer.provide(storage(input.state)), Layer.provide(NodeEventBridge.layer)))
+      Effect.provide(service.layer.pipe(Layer.provide(State.layer(input.state)), Layer.provide(NodeEventBridge.layer)))
     )
   })
 ).pipe(Command.withDescription("Delivers the events of a dead letter queue again, each once"))
@@ -166,4 +107,4 @@ class NotEmulated extends Schema.TaggedError<NotEmulated>()("NotEmulated", {}) {
   override readonly message = "--letters and --faults are for the embedded emulator; CXONE_* names a real service."
 }
 
-if (import.meta.main) main(replay)
+main(replay)

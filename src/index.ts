@@ -1,5 +1,5 @@
 export { EventBridgeApi } from "./api/EventBridgeApi.ts"
-export { ReplayAuditRecord } from "./domain/AuditRecord.ts"
+export { AuditRecord, ReplayAuditRecord, SubscriptionAuditRecord } from "./domain/AuditRecord.ts"
 export { Classification } from "./domain/Classification.ts"
 export { DeadLetter, type UnreadableLetter } from "./domain/DeadLetter.ts"
 export type { DeadLetterPage } from "./domain/DeadLetterPage.ts"
@@ -42,17 +42,46 @@ export { OutcomeCounts } from "./domain/ReplayTally.ts"
 export type { RetryPolicy } from "./domain/RetryPolicy.ts"
 export { RunCheckpoint, RunOptions } from "./domain/RunCheckpoint.ts"
 export { Skip, SkipReason } from "./domain/Skip.ts"
+export { DeliveryStatus, isDelivering, Subscription } from "./domain/Subscription.ts"
+export type { SubscriptionChange } from "./domain/SubscriptionChange.ts"
+export { defaultVocabulary, SubscriptionDefinition, type Vocabulary } from "./domain/SubscriptionDefinition.ts"
+export {
+  AmbiguousName,
+  DeliveryNotConfirmed,
+  InvalidSubscription,
+  QuotaExceeded,
+  RegistrySyncFailed,
+  WriteNotApplied
+} from "./domain/SubscriptionError.ts"
+export { maxSubscriptions, SubscriptionAction, type SubscriptionPlan } from "./domain/SubscriptionPlan.ts"
 export { Audit, AuditMemory } from "./services/Audit.ts"
+export * as CheckpointFiles from "./services/CheckpointFiles.ts"
 export { Checkpoints } from "./services/Checkpoints.ts"
 export { checkDestination, type DestinationPolicy } from "./services/DestinationGuard.ts"
 export { EventBridgeConfig, type EventBridgeOptions, type Timeouts } from "./services/EventBridgeConfig.ts"
-export { EventBridgeHttp, type PageRequest, type ReplayAnswer } from "./services/EventBridgeHttp.ts"
+export {
+  EventBridgeHttp,
+  type PageRequest,
+  type ReplayAnswer,
+  type SubscriptionPage,
+  type SubscriptionWrite
+} from "./services/EventBridgeHttp.ts"
+export { IdempotencyKeys, type KeyedWrite } from "./services/IdempotencyKeys.ts"
 export { Metrics } from "./services/Metrics.ts"
 export { type Notifications, Notifier, type NotifierOptions } from "./services/Notifier.ts"
+export { Registry } from "./services/Registry.ts"
 export { type AccessToken, Token } from "./services/Token.ts"
-export { type Answer, type Progress, Transport, type Try, type TryError } from "./services/Transport.ts"
+export type { Answer, Try } from "./services/Exchange.ts"
+export { type Progress, Transport, type TryError } from "./services/Transport.ts"
 export { DeadLetterQueue, type QueueOptions } from "./workflows/DeadLetterQueue.ts"
 export { EventBridge, type Requirements } from "./workflows/EventBridge.ts"
 export { Replay, type RunRequest, type StartError } from "./workflows/Replay.ts"
 export type { ReplayOptions } from "./workflows/ReplayOptions.ts"
 export type { ReplayRun, RunIdentity } from "./workflows/ReplayRun.ts"
+export {
+  ApplyIncomplete,
+  type ConfirmOptions,
+  type SubscriptionError,
+  type SubscriptionResult,
+  Subscriptions
+} from "./workflows/Subscriptions.ts"

@@ -4,6 +4,7 @@ import { Config, Effect, Layer, Option, Redacted } from "effect"
 import { HttpServer, type HttpServerError } from "effect/http"
 import { createServer } from "node:http"
 import { defaultTopicId, Emulator, EmulatorServer, FaultPlan, type InvalidQueue } from "../../src/emulator/index.ts"
+import * as RegistryStandIn from "./RegistryStandIn.ts"
 import { EventBridge, type InvalidConfiguration, type Requirements } from "../../src/index.ts"
 
 export interface ServiceOptions {
@@ -19,7 +20,8 @@ export interface ServiceOptions {
 export interface Service {
   /** What to call it. */
   readonly name: string
-  readonly isEmulated: boolean
+  /** Letters in the queue of an emulator; nobody knows how many a real one holds. */
+  readonly letters: Option.Option<number>
   readonly layer: Layer.Layer<
     EventBridge,
     Config.ConfigError | InvalidConfiguration | FaultPlan.FaultSpecError | InvalidQueue | HttpServerError.ServeError,
@@ -44,9 +46,10 @@ const emulated = Effect.fnUntraced(function* ({ allowedHosts, faults, letters }:
     Layer.provideMerge(NodeHttpServer.layerServer(createServer, { host: "127.0.0.1", port: 0 }))
   )
   const library = HttpServer.addressFormattedWith((baseUrl) =>
-    Effect.succeed(
+    Effect.map(RegistryStandIn.listen, (registryUrl) =>
       EventBridge.layer({
         baseUrl,
+        registryUrl,
         clientId: "demo",
         clientSecret: Redacted.make("demo"),
         topicId: defaultTopicId,
@@ -61,12 +64,12 @@ const emulated = Effect.fnUntraced(function* ({ allowedHosts, faults, letters }:
 export const choose = Effect.fnUntraced(function* (options: ServiceOptions) {
   const emulator: Service = {
     name: "an embedded emulator",
-    isEmulated: true,
+    letters: Option.orElse(options.letters, () => Option.some(defaultLetters)),
     layer: Layer.unwrap(emulated(options))
   }
   const real: Service = {
     name: "the service of the environment",
-    isEmulated: false,
+    letters: Option.none(),
     layer: EventBridge.layerConfig({ destinations: { allowedHosts: options.allowedHosts } })
   }
   return (yield* isConfigured) ? real : emulator

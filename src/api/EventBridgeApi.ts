@@ -10,6 +10,8 @@ import {
 } from "effect/http-api"
 import { DeadLetterPageBody } from "../domain/DeadLetterPage.ts"
 import { ReplayBody, ReplayReceipt } from "../domain/ReplayRequest.ts"
+import { DeliveryStatus, Subscription } from "../domain/Subscription.ts"
+import { SubscriptionDefinition } from "../domain/SubscriptionDefinition.ts"
 
 /** A failure as the service words it. Anything else is possible, too: bodies of failures are read as text, never trusted. */
 export const FailureBody = Schema.Struct({ message: Schema.String })
@@ -87,14 +89,46 @@ export class DeadLettersGroup extends HttpApiGroup.make("deadLetters")
   .middleware(BearerToken)
   .annotateMerge(OpenApi.annotations({ title: "Dead letters", description: "The dead letter queue and its replay" })) {}
 
+/** A page of subscriptions. */
+export const SubscriptionPageBody = Schema.Struct({
+  subscriptions: Schema.Array(Subscription),
+  nextPageToken: Schema.optionalKey(Schema.NullOr(Schema.String))
+})
+
+const byId = { params: { id: Schema.String }, error: failures } as const
+const keyed = { headers: { "idempotency-key": Schema.String }, payload: SubscriptionDefinition } as const
+
+/** Subscriptions and whether they deliver. */
+export class SubscriptionsGroup extends HttpApiGroup.make("subscriptions")
+  .add(
+    HttpApiEndpoint.post("create", "/", {
+      ...keyed,
+      success: [Subscription, Subscription.pipe(HttpApiSchema.status(201))],
+      error: failures
+    }),
+    HttpApiEndpoint.put("update", "/:id", { ...byId, ...keyed, success: Subscription }),
+    HttpApiEndpoint.get("get", "/:id", { ...byId, success: Subscription }),
+    HttpApiEndpoint.get("list", "/", {
+      query: { limit: Schema.optionalKey(limit), nextPageToken: Schema.optionalKey(Schema.String) },
+      success: SubscriptionPageBody,
+      error: failures
+    }),
+    HttpApiEndpoint.delete("delete", "/:id", { ...byId, success: HttpApiSchema.NoContent }),
+    HttpApiEndpoint.get("deliveryStatus", "/:id/delivery-status", { ...byId, success: DeliveryStatus })
+  )
+  .prefix("/api/v2/eventbridge/subscriptions")
+  .middleware(BearerToken)
+  .annotateMerge(OpenApi.annotations({ title: "Subscriptions", description: "Which events go where" })) {}
+
 /** The part of NICE CXone EventBridge that this library speaks. Client, emulator and OpenAPI document derive from it. */
 export class EventBridgeApi extends HttpApi.make("cxone-eventbridge")
   .add(OAuthGroup)
   .add(DeadLettersGroup)
+  .add(SubscriptionsGroup)
   .annotateMerge(
     OpenApi.annotations({
       title: "NICE CXone EventBridge",
       version: "2",
-      description: "Dead letters and their replay, as far as effect-cxone-eventbridge speaks it"
+      description: "Subscriptions, dead letters and their replay, as far as effect-cxone-eventbridge speaks it"
     })
   ) {}

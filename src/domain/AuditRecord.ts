@@ -66,3 +66,19 @@ export const fromOutcome = (
     Exhausted: ({ error, latencyMillis }) => record("EXHAUSTED", error.classification, latencyMillis, error.message)
   })
 }
+
+/** What is kept of each operation on a subscription. */
+export const SubscriptionAuditRecord = Schema.Struct({
+  operation: Schema.Literals(["CREATE", "UPDATE", "GET", "LIST", "DELETE", "CONFIRM_DELIVERY", "SYNC_REGISTRY"]),
+  /** `null` where there is none: a list, or a create that failed. */
+  subscriptionId: Schema.NullOr(Schema.String),
+  status: Schema.Literals(["SUCCESS", "UNCHANGED", "FAILED"]),
+  /** The idempotency key of a write, what was found, or the failure. */
+  details: Schema.String,
+  timestamp: Schema.String
+})
+export type SubscriptionAuditRecord = typeof SubscriptionAuditRecord.Type
+
+/** Everything an audit holds. */
+export const AuditRecord = Schema.Union([ReplayAuditRecord, SubscriptionAuditRecord])
+export type AuditRecord = typeof AuditRecord.Type

@@ -50,7 +50,7 @@ export class NotFound extends Schema.TaggedError<NotFound>()("NotFound", Detail)
   readonly classification = "NOT_FOUND" satisfies Classification
   readonly isRetryable = false
   readonly isAmbiguous = false
-  readonly hint = "Check the topic id, and that the base URL is the tenant's own."
+  readonly hint = "Check the id, and that the base URL is the tenant's own."
   override get message(): string {
     return `the service does not know it (404): ${this.detail}`
   }

@@ -64,7 +64,8 @@ export const ofAnswer = (
 ): TryReason => {
   const pause = Option.match(retryAfter, {
     onNone: () => ({}),
-    onSome: (duration) => ({ retryAfterMillis: Duration.toMillis(duration) })
+    // A pause of hundreds of digits is no number of milliseconds any more.
+    onSome: (duration) => ({ retryAfterMillis: Math.min(Duration.toMillis(duration), Number.MAX_SAFE_INTEGER) })
   })
   const isTooLong = Option.exists(retryAfter, Duration.isGreaterThan(maxRetryAfter))
   if (status === 429 || (status >= 500 && isTooLong)) {
@@ -80,4 +81,13 @@ export const ofAnswer = (
   if (status === 413) return new PayloadTooLarge({ detail })
   if (status >= 500 && status <= 599) return new ServerTransient({ status, detail, ...pause })
   return new UnknownFailure({ detail: `status ${status}: ${detail}` })
+}
+
+/** The innermost message of a failed request: "connect ECONNREFUSED 127.0.0.1:1" rather than "Transport error". */
+export const rootMessage = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error)
+  if (error.cause !== undefined) return rootMessage(error.cause)
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : undefined
+  if (first !== undefined) return rootMessage(first)
+  return error.message === "" ? error.name : error.message
 }

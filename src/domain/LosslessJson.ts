@@ -35,10 +35,11 @@ const keepDigits = (_key: string, value: unknown, context: { readonly source?: s
 
 /**
  * Parses JSON. Numbers that a double holds are numbers; others are `JSON.rawJSON` values (`JSON.isRawJSON` tells, their
- * `rawJSON` member has the digits). `JSON.stringify` writes both back. Fails with the parser's message.
+ * `rawJSON` member has the digits). `JSON.stringify` writes both back. Fails with a message.
  */
 export const parse = (text: string): Result.Result<unknown, string> =>
   Result.try({
     try: (): unknown => (atRisk.test(text) ? JSON.parse(text, keepDigits) : JSON.parse(text)),
-    catch: (error) => (error instanceof Error ? error.message : String(error))
+    // The parser's own message quotes the text, which may be anybody's secret.
+    catch: (error) => `it is not JSON${/ at position \d+/.exec(String(error))?.[0] ?? ""}`
   })

@@ -1,7 +1,17 @@
 import { Schema } from "effect"
 
 /** The calls this library makes of the service; the names stand in errors, spans and metrics. */
-export const Operation = Schema.Literals(["Token", "ListDeadLetters", "ReplayEvent"])
+export const Operation = Schema.Literals([
+  "Token",
+  "ListDeadLetters",
+  "ReplayEvent",
+  "CreateSubscription",
+  "UpdateSubscription",
+  "GetSubscription",
+  "ListSubscriptions",
+  "DeleteSubscription",
+  "DeliveryStatus"
+])
 
 export type Operation = typeof Operation.Type
 
@@ -9,7 +19,13 @@ export type Operation = typeof Operation.Type
 export const scopesOf: { readonly [O in Operation]: ReadonlyArray<string> } = {
   Token: [],
   ListDeadLetters: ["eventbridge:read"],
-  ReplayEvent: ["eventbridge:write"]
+  ReplayEvent: ["eventbridge:write"],
+  CreateSubscription: ["eventbridge:subscriptions:write"],
+  UpdateSubscription: ["eventbridge:subscriptions:write"],
+  GetSubscription: ["eventbridge:subscriptions:read"],
+  ListSubscriptions: ["eventbridge:subscriptions:read"],
+  DeleteSubscription: ["eventbridge:subscriptions:write"],
+  DeliveryStatus: ["eventbridge:subscriptions:read"]
 }
 
 /**

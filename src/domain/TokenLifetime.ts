@@ -3,12 +3,13 @@ import { Duration, Option, Schema } from "effect"
 /** Taken for a token whose answer names no life that can be believed. */
 export const fallback = Duration.minutes(55)
 
-/** Longer lives than this are not believed. The service is known to give 1 and 24 hours. */
+/** Shorter and longer lives than these are not believed. The service is known to give 1 and 24 hours. */
+const shortest = Duration.seconds(1)
 const longest = Duration.hours(25)
 
 const decode = Schema.decodeUnknownOption(
   Schema.Union([Schema.Finite, Schema.FiniteFromString]).check(
-    Schema.makeFilter((seconds) => (seconds > 0 && seconds <= Duration.toSeconds(longest) ? undefined : "out of range"))
+    Schema.isBetween({ minimum: Duration.toSeconds(shortest), maximum: Duration.toSeconds(longest) })
   )
 )
 

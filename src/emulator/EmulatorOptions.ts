@@ -1,7 +1,9 @@
 import { Duration } from "effect"
 import { scopesOf } from "../domain/Operation.ts"
+import type { DeliveryOption } from "./Delivery.ts"
 import type { FaultScript } from "./Fault.ts"
 import * as FaultPlan from "./FaultPlan.ts"
+import type { HeldDefinition } from "./SubscriptionStore.ts"
 
 /** What the emulator holds and how it behaves. Everything may be left out. */
 export interface EmulatorOptions {
@@ -35,14 +37,18 @@ export interface EmulatorOptions {
   readonly script?: FaultScript
   /** How long an idempotency key is remembered. Default for ever. */
   readonly keyRetention?: Duration.Input
+  /** Subscriptions that it holds from the start, as if they had just been made: `sub_000001` and on. Default none. */
+  readonly subscriptions?: ReadonlyArray<HeldDefinition>
+  /** How delivery turns out, for all or by name. Default pending for two polls, then active. */
+  readonly delivery?: DeliveryOption
 }
 
 /** Every scope that the service knows. */
 export const allScopes: ReadonlyArray<string> = [
   ...scopesOf.ListDeadLetters,
   ...scopesOf.ReplayEvent,
-  "eventbridge:subscriptions:read",
-  "eventbridge:subscriptions:write"
+  ...scopesOf.GetSubscription,
+  ...scopesOf.CreateSubscription
 ]
 
 export const defaultTopicId = "topic_pub_conversations"
@@ -63,6 +69,8 @@ export const resolve = (options: EmulatorOptions) => ({
   pages: options.pages ?? "full",
   faults: options.faults ?? FaultPlan.none,
   script: options.script,
-  keyRetention: Duration.fromInputUnsafe(options.keyRetention ?? Duration.infinity)
+  keyRetention: Duration.fromInputUnsafe(options.keyRetention ?? Duration.infinity),
+  subscriptions: options.subscriptions ?? [],
+  delivery: options.delivery ?? {}
 })
 export type ResolvedOptions = ReturnType<typeof resolve>

@@ -17,6 +17,12 @@ export const EmulatorStats = Schema.Struct({
   /** Requests that came before the `Retry-After` given to their key was over. */
   retryAfterViolations: Schema.Natural,
   /** Accepted replays whose payload is not the letter's, member for member and digit for digit. */
-  payloadMismatches: Schema.Natural
+  payloadMismatches: Schema.Natural,
+  /** Writes to subscriptions that were applied; an answer from memory applies nothing. */
+  subscriptionWrites: Schema.Struct({
+    creates: Schema.Natural,
+    updates: Schema.Natural,
+    deletes: Schema.Natural
+  })
 })
 export type EmulatorStats = typeof EmulatorStats.Type

@@ -1,7 +1,16 @@
 import { Data, type Duration } from "effect"
 
 /** The routes that faults know apart. */
-export type FaultRoute = "token" | "list" | "replay"
+export type FaultRoute =
+  | "token"
+  | "list"
+  | "replay"
+  | "createSubscription"
+  | "updateSubscription"
+  | "getSubscription"
+  | "listSubscriptions"
+  | "deleteSubscription"
+  | "deliveryStatus"
 
 /** What can go wrong with one request. Delays and pauses are durations. */
 export type Fault = Data.TaggedEnum<{
@@ -9,13 +18,13 @@ export type Fault = Data.TaggedEnum<{
   TooManyRequests: { readonly retryAfter: Duration.Duration; readonly form: "seconds" | "date" }
   /** 5xx with a body in one of the forms gateways use. */
   ServerError: { readonly status: 500 | 502 | 503 | 504; readonly form: "json" | "html" | "empty" }
-  /** The connection dies before the event is taken. */
+  /** The connection dies before the request is looked at. */
   ResetBefore: {}
-  /** The event is taken, then the connection dies without an answer. */
+  /** The request is served (an event taken, a subscription written), then the connection dies without an answer. */
   ResetAfter: {}
   /** The answer is right and late. */
   Slow: { readonly delay: Duration.Duration }
-  /** The request is served and the connection dies inside the answer's body. */
+  /** The request is served and the connection dies inside the answer's body, or instead of an answer without one. */
   Truncated: {}
   /** The request is served and answered 200 with something that is not the JSON it should be. */
   Malformed: { readonly form: "html" | "cut" }
@@ -29,7 +38,10 @@ export const Fault = Data.taggedEnum<Fault>()
 /** A request as faults see it. */
 export interface FaultedRequest {
   readonly route: FaultRoute
-  /** The idempotency key of a replay, the page token of a list (empty for the first page), empty for a token request. */
+  /**
+   * The idempotency key of a replay, a create or an update; the page token of a list (empty for the first page); the id
+   * for the other routes of a subscription; empty for a token request.
+   */
   readonly key: string
   /** 1 for the first request with this route and key. */
   readonly attempt: number

@@ -44,7 +44,7 @@ const makeFault = (
   }
 }
 
-/** The fault that a request suffers by chance, if any. A malformed answer to a list would be final, so none comes. */
+/** The fault that a request suffers by chance, if any. A malformed answer is final to all but replays, so none comes. */
 export const draw = (plan: FaultPlan, request: FaultedRequest): Fault | undefined => {
   const salted = salt(request)
   const luck = Seeded.unit(plan.seed, salted, request.attempt)
@@ -55,7 +55,7 @@ export const draw = (plan: FaultPlan, request: FaultedRequest): Fault | undefine
     reached += rate.rate
     if (luck >= reached) continue
     if (request.route === "token" && !strikesToken.has(kind)) return undefined
-    if (request.route === "list" && kind === "malformed") return undefined
+    if (request.route !== "replay" && kind === "malformed") return undefined
     let drawn = 0
     return makeFault(kind, rate, salted, request.attempt, () =>
       Seeded.unit(plan.seed + ++drawn, salted, request.attempt)

@@ -10,16 +10,20 @@ type Response = HttpServerResponse.HttpServerResponse
 const bytesOf = ({ body }: Response): Uint8Array => (body._tag === "Uint8Array" ? body.body : new Uint8Array(0))
 
 /** The same answer, of which only the first half arrives before the connection dies. */
-const truncate = (response: Response): Response => {
+const truncate = (response: Response): Effect.Effect<Response, ConnectionReset> => {
   const bytes = bytesOf(response)
+  if (bytes.length === 0) return Effect.fail(new ConnectionReset())
   const half = bytes.subarray(0, bytes.length >> 1)
   // A server hands the first half to its socket at the end of a turn; dying sooner would take the status with it.
   const death = Effect.andThen(Effect.andThen(Effect.yieldNow, Effect.yieldNow), Effect.fail(new ConnectionReset()))
-  return HttpServerResponse.stream(Stream.concat(Stream.succeed(half), Stream.fromEffect(death)), {
-    status: response.status,
-    contentType: "application/json",
-    contentLength: Math.max(bytes.length, 1)
-  })
+  const body = Stream.concat(Stream.succeed(half), Stream.fromEffect(death))
+  return Effect.succeed(
+    HttpServerResponse.stream(body, {
+      status: response.status,
+      contentType: "application/json",
+      contentLength: bytes.length
+    })
+  )
 }
 
 const cut = (response: Response): Response => {
@@ -36,7 +40,7 @@ const serverErrorTitles = {
 
 /**
  * What a request is answered under a fault. `routes` serves it as if nothing had happened and is run by those faults
- * that strike after the event was taken.
+ * that strike after it was served.
  */
 export const make = <E, R>(
   state: EmulatorState,
@@ -73,7 +77,7 @@ export const make = <E, R>(
     case "Slow":
       return Effect.andThen(Effect.sleep(fault.delay), routes)
     case "Truncated":
-      return Effect.map(routes, truncate)
+      return Effect.flatMap(routes, truncate)
     case "Malformed":
       return Effect.map(routes, (response) =>
         response.status >= 300 ? response : fault.form === "html" ? Answers.html(200, "OK") : cut(response)

@@ -8,6 +8,7 @@ import { scopesOf } from "../domain/Operation.ts"
 import { maxPayloadBytes, ReplayBody } from "../domain/ReplayRequest.ts"
 import * as Answers from "./Answers.ts"
 import type { EmulatorState } from "./EmulatorState.ts"
+import * as SubscriptionHandlers from "./SubscriptionHandlers.ts"
 
 const tokenError = (status: number, error: string, description: string) =>
   Answers.json(status, { error, error_description: description })
@@ -50,23 +51,31 @@ const oauth = (state: EmulatorState) => {
   )
 }
 
+/** By group and endpoint. */
 const scopesByEndpoint: Readonly<Record<string, ReadonlyArray<string>>> = {
-  list: scopesOf.ListDeadLetters,
-  replay: scopesOf.ReplayEvent
+  "deadLetters.list": scopesOf.ListDeadLetters,
+  "deadLetters.replay": scopesOf.ReplayEvent,
+  "subscriptions.create": scopesOf.CreateSubscription,
+  "subscriptions.update": scopesOf.UpdateSubscription,
+  "subscriptions.get": scopesOf.GetSubscription,
+  "subscriptions.list": scopesOf.ListSubscriptions,
+  "subscriptions.delete": scopesOf.DeleteSubscription,
+  "subscriptions.deliveryStatus": scopesOf.DeliveryStatus
 }
 
 const bearer = ({ tokens }: EmulatorState) =>
   Layer.succeed(
     BearerToken,
     BearerToken.of({
-      bearer: Effect.fnUntraced(function* (httpEffect, { credential, endpoint }) {
+      bearer: Effect.fnUntraced(function* (httpEffect, { credential, endpoint, group }) {
         const granted = yield* tokens.scopesOf(Redacted.value(credential))
         if (granted === undefined) {
           return Answers.failure(401, "the access token is missing, unknown, expired or revoked", {
             "www-authenticate": 'Bearer error="invalid_token"'
           })
         }
-        const missing = scopesByEndpoint[endpoint.identifier]?.find((scope) => !granted.has(scope))
+        const needed = scopesByEndpoint[`${group.identifier}.${endpoint.identifier}`]
+        const missing = needed?.find((scope) => !granted.has(scope))
         return missing === undefined
           ? yield* httpEffect
           : Answers.failure(403, `the access token lacks the scope ${missing}`)
@@ -82,6 +91,15 @@ const decodeBody = Schema.decodeUnknownResult(ReplayBody)
 
 const readBody = (text: string): Result.Result<ReplayBody, string> =>
   Result.flatMap(LosslessJson.parse(text), (value) => Result.mapError(decodeBody(value), (error) => error.message))
+
+/**
+ * What a key stands for: every byte but the start of the run that sends it. A second run over the same queue differs in
+ * nothing else, and sends what is held already.
+ */
+const contentOf = (text: string, initiatedAt: string): string => {
+  const at = text.lastIndexOf(initiatedAt)
+  return at === -1 ? text : text.slice(0, at) + text.slice(at + initiatedAt.length)
+}
 
 /** Everything about a replay but its key: what is wrong with it, as an answer, or whether its payload is the letter's. */
 const check = (state: EmulatorState, topicId: string, key: string, text: string) =>
@@ -104,7 +122,11 @@ const check = (state: EmulatorState, topicId: string, key: string, text: string)
     if (currentAttempt > maxAllowed) {
       return yield* refuse(422, `currentAttempt ${currentAttempt} is above maxAllowed ${maxAllowed}`)
     }
-    return { eventId: body.eventId, intact: held.some((letter) => JSON.stringify(letter) === payload) }
+    return {
+      eventId: body.eventId,
+      intact: held.some((letter) => JSON.stringify(letter) === payload),
+      content: contentOf(text, body.replayMetadata.initiatedAt)
+    }
   })
 
 const deadLetters = (state: EmulatorState) =>
@@ -113,9 +135,9 @@ const deadLetters = (state: EmulatorState) =>
       .handle("list", ({ query }) => {
         if (query.topicId !== state.options.topicId) return Effect.succeed(Answers.json(200, { events: [] }))
         const page = state.page(query.nextPageToken, query.limit)
-        return Effect.succeed(
-          page === undefined ? Answers.failure(400, "nextPageToken was never given") : Answers.json(200, page)
-        )
+        if (page === undefined) return Effect.succeed(Answers.failure(400, "nextPageToken was never given"))
+        const { entries, ...rest } = page
+        return Effect.succeed(Answers.json(200, { events: entries, ...rest }))
       })
       .handleRaw("replay", ({ headers, params, request }) =>
         Effect.gen(function* () {
@@ -124,12 +146,12 @@ const deadLetters = (state: EmulatorState) =>
           const checked = check(state, params.topicId, key, text)
           if (Result.isFailure(checked)) return checked.failure
           const now = yield* Clock.currentTimeMillis
-          const { eventId, intact } = checked.success
-          switch (state.ledger.accept(key, text, now)) {
-            case "SameBody":
+          const { content, eventId, intact } = checked.success
+          switch (state.ledger.accept(key, content, now)) {
+            case "SameContent":
               return Answers.failure(409, `the idempotency key ${key} was used before`)
-            case "OtherBody":
-              return Answers.failure(422, `the idempotency key ${key} was used before, with another body`)
+            case "OtherContent":
+              return Answers.failure(422, `the idempotency key ${key} was used before, for something else`)
             case "Accepted": {
               if (!intact) state.log.payloadMismatches++
               return {
@@ -149,6 +171,6 @@ const deadLetters = (state: EmulatorState) =>
 /** The handlers of every route of `EventBridgeApi`. */
 export const layer = (state: EmulatorState) =>
   HttpApiBuilder.layer(EventBridgeApi, { openapiPath: "/openapi.json" }).pipe(
-    Layer.provide([oauth(state), deadLetters(state)]),
+    Layer.provide([oauth(state), deadLetters(state), SubscriptionHandlers.layer(state)]),
     Layer.provide(bearer(state))
   )

@@ -25,22 +25,11 @@ export class KeyLedger {
   private first = new Int32Array(this.capacity * 3)
   /** The rare keys that were seen with another body: all of their bodies. */
   private readonly bodies = new Map<number, Set<string>>()
-  /** The rare keys that were accepted with another body than their first. */
-  private readonly acceptedBody = new Map<number, Fingerprint>()
-  private lastBody: string | undefined
-  private lastPrint: Fingerprint = { a: 0, b: 0, length: 0 }
+  /** Three columns: what each key was accepted for. */
+  private content = new Int32Array(this.capacity * 3)
 
   constructor(retentionMillis: number) {
     this.retentionMillis = retentionMillis
-  }
-
-  /** A body is fingerprinted when it is seen and again when it is accepted, most often with no other in between. */
-  private fingerprint(body: string): Fingerprint {
-    if (body !== this.lastBody) {
-      this.lastBody = body
-      this.lastPrint = { a: Seeded.ofText(seedA, body), b: Seeded.ofText(seedB, body), length: body.length }
-    }
-    return this.lastPrint
   }
 
   private row(key: string): number {
@@ -62,43 +51,39 @@ export class KeyLedger {
     this.attempts = wider(this.attempts, 1)
     this.accepted = wider(this.accepted, 1)
     this.first = wider(this.first, 3)
+    this.content = wider(this.content, 3)
     const acceptedAt = new Float64Array(this.capacity)
     acceptedAt.set(this.acceptedAt)
     this.acceptedAt = acceptedAt
   }
 
-  private firstBody(row: number): Fingerprint {
-    return { a: this.first[row * 3] ?? 0, b: this.first[row * 3 + 1] ?? 0, length: this.first[row * 3 + 2] ?? 0 }
-  }
-
   /** Counts a request with this key and body; the answer is which one it is, from 1. */
   seen(key: string, body: string): number {
     const row = this.row(key)
-    const print = this.fingerprint(body)
+    const print = fingerprint(body)
     const attempt = (this.attempts[row] ?? 0) + 1
     this.attempts[row] = attempt
     if (attempt === 1) {
       this.first.set([print.a, print.b, print.length], row * 3)
-    } else if (!same(print, this.firstBody(row)) || this.bodies.has(row)) {
-      const bodies = this.bodies.get(row) ?? new Set([name(this.firstBody(row))])
+    } else if (!same(print, printAt(this.first, row)) || this.bodies.has(row)) {
+      const bodies = this.bodies.get(row) ?? new Set([name(printAt(this.first, row))])
       bodies.add(name(print))
       this.bodies.set(row, bodies)
     }
     return attempt
   }
 
-  /** Takes the key for this body, unless it was taken before and is still remembered. */
-  accept(key: string, body: string, now: number): "Accepted" | "SameBody" | "OtherBody" {
+  /** Takes the key for this content, unless it was taken before and is still remembered. */
+  accept(key: string, content: string, now: number): "Accepted" | "SameContent" | "OtherContent" {
     const row = this.row(key)
-    const print = this.fingerprint(body)
+    const print = fingerprint(content)
     const times = this.accepted[row] ?? 0
     if (times > 0 && now < (this.acceptedAt[row] ?? 0) + this.retentionMillis) {
-      return same(print, this.acceptedBody.get(row) ?? this.firstBody(row)) ? "SameBody" : "OtherBody"
+      return same(print, printAt(this.content, row)) ? "SameContent" : "OtherContent"
     }
     this.accepted[row] = times + 1
     this.acceptedAt[row] = now
-    if (same(print, this.firstBody(row))) this.acceptedBody.delete(row)
-    else this.acceptedBody.set(row, print)
+    this.content.set([print.a, print.b, print.length], row * 3)
     return "Accepted"
   }
 
@@ -123,6 +108,18 @@ export class KeyLedger {
     return this.collect((row) => this.bodies.get(row)?.size ?? 1, 1)
   }
 }
+
+const fingerprint = (text: string): Fingerprint => ({
+  a: Seeded.ofText(seedA, text),
+  b: Seeded.ofText(seedB, text),
+  length: text.length
+})
+
+const printAt = (column: Int32Array, row: number): Fingerprint => ({
+  a: column[row * 3] ?? 0,
+  b: column[row * 3 + 1] ?? 0,
+  length: column[row * 3 + 2] ?? 0
+})
 
 const same = (left: Fingerprint, right: Fingerprint): boolean =>
   left.a === right.a && left.b === right.b && left.length === right.length

@@ -2,6 +2,7 @@ import { Effect, Predicate, Result, Schema } from "effect"
 import * as LosslessJson from "../domain/LosslessJson.ts"
 import { maxPayloadBytes } from "../domain/ReplayRequest.ts"
 import type { ResolvedOptions } from "./EmulatorOptions.ts"
+import type { Listing } from "./Listing.ts"
 import * as Seeded from "./Seeded.ts"
 
 /** A text in the queue that is no JSON. */
@@ -22,6 +23,15 @@ export interface LetterSource {
   /** The payloads that the queue holds under an event id; none when it does not know the id. */
   readonly payloadsOf: (eventId: string) => ReadonlyArray<unknown>
 }
+
+/** The letters in their order; a position is an index. */
+export const listing = (source: LetterSource): Listing => ({
+  left: (position) => source.size - position,
+  take: (position, count) => ({
+    entries: Array.from({ length: count }, (_, offset) => source.at(position + offset)),
+    end: position + count
+  })
+})
 
 const failureReasons = [
   "HTTP 502 Bad Gateway",

@@ -1,12 +1,14 @@
 import { Result } from "effect"
 import * as Base64Url from "effect/encoding/Base64Url"
 import type { ResolvedOptions } from "./EmulatorOptions.ts"
-import type { LetterSource } from "./LetterSource.ts"
+import type { Listing } from "./Listing.ts"
 import * as Seeded from "./Seeded.ts"
 
-/** The most letters on a page, whatever is asked for. */
-const maxLimit = 1000
-const defaultLimit = 50
+/** How many entries a page holds when nobody asks, and at most, whatever is asked for. */
+export interface Limits {
+  readonly byDefault: number
+  readonly most: number
+}
 
 /** Where a page begins, and how many empty pages have been served there. */
 interface Cursor {
@@ -16,43 +18,39 @@ interface Cursor {
 
 const encode = ({ empties, position }: Cursor): string => Base64Url.encode(`{"at":${position},"page":${empties}}`)
 
-const decode = (token: string, size: number): Cursor | undefined => {
+const decode = (token: string): Cursor | undefined => {
   const match = /^\{"at":(\d{1,15}),"page":(\d)\}$/.exec(Result.getOrElse(Base64Url.decodeString(token), () => ""))
-  if (match === null) return undefined
-  const cursor = { position: Number(match[1]), empties: Number(match[2]) }
-  return cursor.position <= size ? cursor : undefined
+  return match === null ? undefined : { position: Number(match[1]), empties: Number(match[2]) }
 }
 
 export interface Page {
-  readonly events: ReadonlyArray<unknown>
+  readonly entries: ReadonlyArray<unknown>
   readonly nextPageToken?: string
 }
 
 /**
  * The page that a token asks for; `undefined` for a token that was never given. The same token gives the same page under
- * the same limit. Ragged pages are short by chance, empty by chance (twice in a row at most), and the list ends with an
- * empty page.
+ * the same limit, as long as the listing stays the same. Ragged pages are short by chance, empty by chance (twice in a
+ * row at most), and the list ends with an empty page.
  */
-export const make = (source: LetterSource, { pages, seed }: ResolvedOptions) => {
-  const page = (from: number, count: number, next: Cursor | undefined): Page => {
-    const events = Array.from({ length: count }, (_, offset) => source.at(from + offset))
-    return next === undefined ? { events } : { events, nextPageToken: encode(next) }
+export const make = (listing: Listing, limits: Limits, { pages, seed }: ResolvedOptions) => {
+  const page = (from: number, count: number, isLast: boolean): Page => {
+    const { end, entries } = listing.take(from, count)
+    return isLast ? { entries } : { entries, nextPageToken: encode({ position: end, empties: 0 }) }
   }
   return (token: string | undefined, asked: number | undefined): Page | undefined => {
-    const limit = Math.min(asked ?? defaultLimit, maxLimit)
-    const cursor = token === undefined ? { position: 0, empties: 0 } : decode(token, source.size)
+    const limit = Math.min(asked ?? limits.byDefault, limits.most)
+    const cursor = token === undefined ? { position: 0, empties: 0 } : decode(token)
     if (cursor === undefined) return undefined
     const { empties, position } = cursor
-    const left = source.size - position
-    if (pages === "full") {
-      const count = Math.min(limit, left)
-      return page(position, count, count < left ? { position: position + count, empties: 0 } : undefined)
-    }
-    if (left === 0) return page(position, 0, undefined)
+    const left = listing.left(position)
+    if (left < 0) return undefined
+    if (pages === "full") return page(position, Math.min(limit, left), limit >= left)
+    if (left === 0) return page(position, 0, true)
     if (empties < 2 && Seeded.unit(seed, position, empties) < 0.2) {
-      return page(position, 0, { position, empties: empties + 1 })
+      return { entries: [], nextPageToken: encode({ position, empties: empties + 1 }) }
     }
     const count = Math.min(left, 1 + Math.floor(Seeded.unit(seed, position, 10) * limit))
-    return page(position, count, { position: position + count, empties: 0 })
+    return page(position, count, false)
   }
 }

@@ -11,6 +11,7 @@ export class RequestLog {
   private readonly attempts = new Map<string, number>()
   retryAfterViolations = 0
   payloadMismatches = 0
+  readonly subscriptionWrites = { creates: 0, updates: 0, deletes: 0 }
 
   answered(route: string, status: string): void {
     let statuses = this.answers.get(route)

@@ -1,30 +1,35 @@
 import { Context, Deferred, Effect, FileSystem, Layer, Queue, type Scope } from "effect"
-import type { ReplayAuditRecord } from "../domain/AuditRecord.ts"
+import type { AuditRecord, ReplayAuditRecord, SubscriptionAuditRecord } from "../domain/AuditRecord.ts"
 import { AuditError } from "../domain/ReplayError.ts"
 
-/** Where the final record of each letter goes. A record that is not kept stops what depends on it. */
+/** Where the final record of each letter, and of each operation on a subscription, goes. A record that is not kept stops what depends on it. */
 export class Audit extends Context.Service<
   Audit,
   {
     /** Succeeds once the record is kept: for a file, once it is on disk. */
-    readonly record: (record: ReplayAuditRecord) => Effect.Effect<void, AuditError>
+    readonly record: (record: AuditRecord) => Effect.Effect<void, AuditError>
   }
 >()("effect-cxone-eventbridge/services/Audit") {
-  /** Records as structured log entries: successes at level `Info`, all others at `Warn`. */
+  /** Records as structured log entries: what went well at level `Info`, all else at `Warn`. */
   static readonly layerLogger: Layer.Layer<Audit> = Layer.succeed(Audit, {
-    record: (record) =>
-      (record.status === "SUCCESS" ? Effect.logInfo("replay audit") : Effect.logWarning("replay audit")).pipe(
-        Effect.annotateLogs(record)
-      )
+    record: (record) => {
+      const message = "event_id" in record ? "replay audit" : "subscription audit"
+      const isWell = record.status === "SUCCESS" || record.status === "UNCHANGED"
+      return Effect.annotateLogs(isWell ? Effect.logInfo(message) : Effect.logWarning(message), record)
+    }
   })
 
   /** Records in memory, for tests. */
   static readonly layerMemory: Layer.Layer<Audit | AuditMemory> = Layer.effectContext(
     Effect.sync(() => {
       const records: Array<ReplayAuditRecord> = []
-      return Context.make(AuditMemory, { records }).pipe(
-        Context.add(Audit, { record: (record) => Effect.sync(() => void records.push(record)) })
-      )
+      const subscriptionRecords: Array<SubscriptionAuditRecord> = []
+      const record = (added: AuditRecord) =>
+        Effect.sync(() => {
+          if ("event_id" in added) records.push(added)
+          else subscriptionRecords.push(added)
+        })
+      return Context.make(AuditMemory, { records, subscriptionRecords }).pipe(Context.add(Audit, { record }))
     })
   )
 
@@ -37,9 +42,15 @@ export class Audit extends Context.Service<
 }
 
 /** The records of `Audit.layerMemory`, in the order they were made. */
-export class AuditMemory extends Context.Service<AuditMemory, { readonly records: ReadonlyArray<ReplayAuditRecord> }>()(
-  "effect-cxone-eventbridge/services/Audit/AuditMemory"
-) {}
+export class AuditMemory extends Context.Service<
+  AuditMemory,
+  {
+    /** Of letters. */
+    readonly records: ReadonlyArray<ReplayAuditRecord>
+    /** Of operations on subscriptions. */
+    readonly subscriptionRecords: ReadonlyArray<SubscriptionAuditRecord>
+  }
+>()("effect-cxone-eventbridge/services/Audit/AuditMemory") {}
 
 interface Pending {
   readonly line: string

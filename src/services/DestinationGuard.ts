@@ -19,8 +19,15 @@ const addressOf = (host: string): Option.Option<ipaddr.IPv4 | ipaddr.IPv6> => {
   return ipaddr.isValid(literal) ? Option.some(ipaddr.process(literal)) : Option.none()
 }
 
+/** `::a.b.c.d`, an old way of writing an IPv4 address that `ipaddr.js` takes for a public one. */
+const isCompatible = (address: ipaddr.IPv4 | ipaddr.IPv6): boolean =>
+  address instanceof ipaddr.IPv6 && address.parts.slice(0, 6).every((part) => part === 0)
+
+const isPublic = (address: ipaddr.IPv4 | ipaddr.IPv6): boolean =>
+  address.range() === "unicast" && !isCompatible(address)
+
 const isAllowedAddress = (address: ipaddr.IPv4 | ipaddr.IPv6, policy: DestinationPolicy): boolean =>
-  address.range() === "unicast" ||
+  isPublic(address) ||
   policy.allowedCidrs.some((cidr) => {
     if (!ipaddr.isValidCIDR(cidr)) return false
     const [network, bits] = ipaddr.parseCIDR(cidr)
@@ -44,7 +51,7 @@ const objection = (url: URL, policy: DestinationPolicy): string | undefined => {
   }
   if (Option.isNone(address) && internalNames.test(host)) return `${host} is a name of an internal network`
   if (Option.isNone(address) && !host.includes(".")) return `${host} is not a full host name`
-  if (!isAllowedHost(host, policy) && !(Option.isSome(address) && address.value.range() !== "unicast")) {
+  if (!isAllowedHost(host, policy) && !(Option.isSome(address) && !isPublic(address.value))) {
     return `${host} is not on the list of allowed destinations`
   }
   return undefined

@@ -1,8 +1,21 @@
-import { Config, Context, Duration, Effect, Layer, Option, Redacted, Result, Schema, SchemaIssue } from "effect"
+import {
+  Array as Arr,
+  Config,
+  Context,
+  Duration,
+  Effect,
+  Layer,
+  Option,
+  Redacted,
+  Result,
+  Schema,
+  SchemaIssue
+} from "effect"
 import { Url } from "effect/http"
 import ipaddr from "ipaddr.js"
 import { InvalidConfiguration } from "../domain/InvalidConfiguration.ts"
 import { type RetryPolicy, defaultRetryPolicy } from "../domain/RetryPolicy.ts"
+import { defaultVocabulary, type Vocabulary } from "../domain/SubscriptionDefinition.ts"
 import type { DestinationPolicy } from "./DestinationGuard.ts"
 
 /** What an application sets. Everything but the credentials has a default. */
@@ -25,6 +38,10 @@ export interface EventBridgeOptions {
   readonly destinations?: Partial<DestinationPolicy> | undefined
   /** Told of each letter that was sent. https, except on loopback. */
   readonly monitoringUrl?: string | undefined
+  /** Told of each change of a subscription's state. https, except on loopback. */
+  readonly registryUrl?: string | undefined
+  /** Event types and operators beyond those this library knows: the service may add some. */
+  readonly vocabulary?: Partial<Vocabulary> | undefined
   /** Deadlines of one try: 30 s in general, 15 s for a page, 20 s for a replay. */
   readonly timeouts?: { readonly [Call in keyof Timeouts]?: Duration.Input | undefined } | undefined
   readonly retry?:
@@ -107,6 +124,7 @@ const Options = Schema.Struct({
   allowedHosts: Schema.Array(HostPattern),
   allowedCidrs: Schema.Array(Cidr),
   monitoringUrl: Schema.UndefinedOr(SafeUrl),
+  registryUrl: Schema.UndefinedOr(SafeUrl),
   maxRetries: Schema.Natural,
   rateLimit: Schema.UndefinedOr(Positive),
   breakerFailures: Positive
@@ -128,7 +146,8 @@ const environmentNames: Readonly<Record<string, string>> = {
   scopes: "CXONE_SCOPES",
   topicId: "CXONE_TOPIC_ID",
   destination: "DESTINATION_OVERRIDE_URL",
-  monitoringUrl: "MONITORING_WEBHOOK_URL"
+  monitoringUrl: "MONITORING_WEBHOOK_URL",
+  registryUrl: "REGISTRY_WEBHOOK_URL"
 }
 
 /** The configuration of the library, validated. */
@@ -146,6 +165,8 @@ export class EventBridgeConfig extends Context.Service<
     readonly destination: string | undefined
     readonly destinations: DestinationPolicy
     readonly monitoringUrl: string | undefined
+    readonly registryUrl: string | undefined
+    readonly vocabulary: Vocabulary
     readonly timeouts: Timeouts
     readonly retry: RetryPolicy
     readonly rateLimit: { readonly limit: number; readonly window: Duration.Duration } | undefined
@@ -169,15 +190,17 @@ export class EventBridgeConfig extends Context.Service<
       allowedHosts: options.destinations?.allowedHosts ?? [],
       allowedCidrs: options.destinations?.allowedCidrs ?? [],
       monitoringUrl: options.monitoringUrl,
+      registryUrl: options.registryUrl,
       maxRetries: options.retry?.maxRetries ?? defaultRetryPolicy.maxRetries,
       rateLimit: options.rateLimit?.limit,
       breakerFailures: options.breaker?.failures ?? 10
     })
     if (Result.isFailure(decoded)) {
       const { issues } = formatIssues(decoded.failure.issue)
-      return yield* new InvalidConfiguration({
-        issues: issues.map(({ message, path }) => describe({ name: String(path?.[0]), issue: message }))
-      })
+      const described = issues.map(({ message, path }) => describe({ name: String(path?.[0]), issue: message }))
+      // One wrong region may break several rules for URLs, which all come down to the same words.
+      const isSame = (one: Issue, other: Issue) => one.name === other.name && one.issue === other.issue
+      return yield* new InvalidConfiguration({ issues: Arr.dedupeWith(described, isSame) })
     }
     const valid = decoded.success
     const duration = (input: Duration.Input | undefined, otherwise: Duration.Input) =>
@@ -193,6 +216,11 @@ export class EventBridgeConfig extends Context.Service<
       destination: valid.destination,
       destinations: { allowedHosts: valid.allowedHosts, allowedCidrs: valid.allowedCidrs },
       monitoringUrl: valid.monitoringUrl,
+      registryUrl: valid.registryUrl,
+      vocabulary: {
+        eventTypes: [...defaultVocabulary.eventTypes, ...(options.vocabulary?.eventTypes ?? [])],
+        operators: [...defaultVocabulary.operators, ...(options.vocabulary?.operators ?? [])]
+      },
       timeouts: {
         default: duration(options.timeouts?.default, "30 seconds"),
         page: duration(options.timeouts?.page, "15 seconds"),
@@ -220,7 +248,7 @@ export class EventBridgeConfig extends Context.Service<
 
   /**
    * From the environment: `CXONE_CLIENT_ID`, `CXONE_CLIENT_SECRET`, `CXONE_INSTANCE_URL` or else `CXONE_REGION`,
-   * `CXONE_TOKEN_PATH`, `CXONE_SCOPES`, `CXONE_TOPIC_ID`, `MONITORING_WEBHOOK_URL`, `DESTINATION_OVERRIDE_URL`. What is
+   * `CXONE_TOKEN_PATH`, `CXONE_SCOPES`, `CXONE_TOPIC_ID`, `MONITORING_WEBHOOK_URL`, `REGISTRY_WEBHOOK_URL`, `DESTINATION_OVERRIDE_URL`. What is
    * missing or wrong is reported all at once. `options` sets what the environment does not.
    */
   static readonly layerConfig = (
@@ -243,6 +271,7 @@ export class EventBridgeConfig extends Context.Service<
           scopes: read("CXONE_SCOPES"),
           topicId: read("CXONE_TOPIC_ID"),
           monitoringUrl: read("MONITORING_WEBHOOK_URL"),
+          registryUrl: read("REGISTRY_WEBHOOK_URL"),
           destination: read("DESTINATION_OVERRIDE_URL")
         })
         const { destination, instanceUrl, region } = environment
@@ -259,6 +288,7 @@ export class EventBridgeConfig extends Context.Service<
             scopes: environment.scopes?.trim().split(/\s+/) ?? options?.scopes,
             topicId: environment.topicId ?? options?.topicId,
             monitoringUrl: environment.monitoringUrl ?? options?.monitoringUrl,
+            registryUrl: environment.registryUrl ?? options?.registryUrl,
             destination: destination ?? options?.destination,
             destinations: {
               ...options?.destinations,

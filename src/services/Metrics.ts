@@ -1,4 +1,5 @@
 import { Context, Effect, Layer, Metric } from "effect"
+import type { SubscriptionAuditRecord } from "../domain/AuditRecord.ts"
 import type { Operation } from "../domain/Operation.ts"
 import type { ReplayOutcome } from "../domain/ReplayOutcome.ts"
 import * as Skip from "../domain/Skip.ts"
@@ -17,6 +18,11 @@ export class Metrics extends Context.Service<
     readonly tokenRefresh: (result: "success" | "failure") => Effect.Effect<void>
     /** A letter with its final outcome. */
     readonly letter: (outcome: ReplayOutcome) => Effect.Effect<void>
+    /** An operation on a subscription, as the audit has it. */
+    readonly subscription: (
+      operation: SubscriptionAuditRecord["operation"],
+      status: SubscriptionAuditRecord["status"]
+    ) => Effect.Effect<void>
     readonly notification: (result: "delivered" | "failed" | "dropped") => Effect.Effect<void>
   }
 >()("effect-cxone-eventbridge/services/Metrics") {
@@ -49,6 +55,11 @@ export class Metrics extends Context.Service<
           outcome: outcome._tag.toLowerCase(),
           classification: classificationOf(outcome)
         }),
+      subscription: (operation, status) =>
+        count("cxone_eventbridge_subscription_operations_total", {
+          operation: operation.toLowerCase(),
+          status: status.toLowerCase()
+        }),
       notification: (result) => count("cxone_eventbridge_notifications_total", { result })
     })
   })
@@ -59,6 +70,7 @@ export class Metrics extends Context.Service<
     retry: () => Effect.void,
     tokenRefresh: () => Effect.void,
     letter: () => Effect.void,
+    subscription: () => Effect.void,
     notification: () => Effect.void
   })
 }

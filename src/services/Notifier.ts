@@ -1,6 +1,7 @@
 import { Context, Duration, Effect, Fiber, Latch, Layer, Queue, type Scope } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import type { ReplayAuditRecord } from "../domain/AuditRecord.ts"
+import { rootMessage } from "../domain/Failure.ts"
 import type { NotificationCounts } from "../domain/ReplayReport.ts"
 import { EventBridgeConfig } from "./EventBridgeConfig.ts"
 import { Metrics } from "./Metrics.ts"
@@ -89,7 +90,9 @@ const makeWebhook = Effect.fnUntraced(function* (
           duration: timeout,
           orElse: () => Effect.succeed(`no answer within ${Duration.format(Duration.fromInputUnsafe(timeout))}`)
         }),
-        Effect.catch((error) => Effect.succeed(error.message)),
+        Effect.catch((error) => Effect.succeed(rootMessage(error))),
+        // A defect of the client as well: a worker that ended here would leave its share to the others.
+        Effect.catchDefect((defect) => Effect.succeed(rootMessage(defect))),
         Effect.flatMap((problem) => {
           if (problem === undefined) delivered++
           else failed++

@@ -1,57 +1,35 @@
-import {
-  Clock,
-  Context,
-  Duration,
-  Effect,
-  Exit,
-  Layer,
-  Option,
-  Redacted,
-  Result,
-  Schedule,
-  type Schema,
-  Stream
-} from "effect"
-import { Headers, type HttpClientError, type HttpClientResponse } from "effect/http"
+import { Clock, Context, Duration, Effect, Exit, Layer, Option, Schedule, Stream } from "effect"
 import { CircuitBreaker, RateLimiter } from "effect/persistence"
 import {
   EventBridgeError,
   MaxRetriesExceeded,
-  NetworkFailure,
+  type Reason,
   ServiceUnavailable,
   type TryReason,
   UnknownFailure
 } from "../domain/EventBridgeError.ts"
-import * as Failure from "../domain/Failure.ts"
 import type { Operation } from "../domain/Operation.ts"
 import * as RetryPolicy from "../domain/RetryPolicy.ts"
 import { EventBridgeConfig } from "./EventBridgeConfig.ts"
+import type { Answer, Try } from "./Exchange.ts"
+import * as Exchange from "./Exchange.ts"
 import { Metrics } from "./Metrics.ts"
-
-/** A success: its status and its body, read to the end so that the connection can serve the next call. */
-export interface Answer {
-  readonly status: number
-  readonly body: string
-}
-
-/** One try of a call, as the transport needs to know it. */
-export interface Try {
-  readonly operation: Operation
-  readonly timeout: Duration.Duration
-  /** Taken out of whatever the service says in a failure, should it repeat them. */
-  readonly secrets: ReadonlyArray<Redacted.Redacted>
-  readonly send: Effect.Effect<
-    HttpClientResponse.HttpClientResponse,
-    HttpClientError.HttpClientError | Schema.SchemaError
-  >
-}
+import { ServiceHealth } from "./ServiceHealth.ts"
 
 /** What has happened to a call so far. Mutable, and of one call only. */
 export interface Progress {
+  /**
+   * A read that shows whether the service is alive, asked instead of the call itself while the service seems down: a
+   * letter the service always fails on would otherwise pass for an outage.
+   */
+  readonly probe: Effect.Effect<Try, EventBridgeError> | undefined
   /** How often its request was sent. */
   tries: number
   /** A try ended such that the service may have taken the request. */
   ambiguous: boolean
+  /** Epoch milliseconds of the start, then of the failures. */
+  previousFailureAt: number
+  lastFailureAt: number
 }
 
 /** What a try can end with: a reason of its own, or the service being down. */
@@ -64,15 +42,16 @@ export type TryError = TryReason | ServiceUnavailable
 export class Transport extends Context.Service<
   Transport,
   {
+    /** Sends once. While the breaker is open it waits for the service to come back, up to `breaker.maxWait`. */
+    readonly send: (attempt: Try, progress: Progress) => Effect.Effect<Answer, TryError | EventBridgeError>
     /**
-     * Sends once. While the breaker is open it waits for the service to come back; what fails meanwhile is not this
-     * call's failure and is sent again, up to `breaker.maxWait`.
+     * Tries until it succeeds, fails for good, or the policy is exhausted. With a `probe`, tries that failed because the
+     * service as a whole was down do not count: the call waits, up to `breaker.maxWait`, and starts over.
      */
-    readonly send: (attempt: Try, progress: Progress) => Effect.Effect<Answer, TryError>
-    /** Tries until it succeeds, fails for good, or the policy is exhausted. */
     readonly retrying: <A>(
       operation: Operation,
-      attempt: (progress: Progress) => Effect.Effect<A, TryError | EventBridgeError>
+      attempt: (progress: Progress) => Effect.Effect<A, TryError | EventBridgeError>,
+      probe?: Progress["probe"]
     ) => Effect.Effect<A, EventBridgeError>
   }
 >()("effect-cxone-eventbridge/services/Transport") {
@@ -88,15 +67,35 @@ export class Transport extends Context.Service<
     yield* breaker.transitions.pipe(Stream.runForEach(tellOperator), Effect.forkScoped({ startImmediately: true }))
     const quietSchedule = RetryPolicy.schedule(config.retry)
     // A letter among thousands is retried quietly; a run that waits for its token or its next page says so.
-    const toldSchedule = quietSchedule.pipe(
-      Schedule.setInputType<TryError | EventBridgeError>(),
-      Schedule.tap(({ duration, input }) =>
-        Effect.logWarning(`${input.message}; trying again in ${Math.round(Duration.toMillis(duration))} ms`)
-      )
-    )
-    const scheduleOf = (operation: Operation) => (operation === "ReplayEvent" ? quietSchedule : toldSchedule)
-    const holdSchedule = whileDown(config.breaker.maxWait)
+    const scheduleOf = (operation: Operation) =>
+      operation === "ReplayEvent"
+        ? quietSchedule
+        : quietSchedule.pipe(
+            Schedule.setInputType<TryError | EventBridgeError>(),
+            Schedule.while(({ input }) => isRetryable(input)),
+            Schedule.tap(({ duration, input }) =>
+              Effect.logWarning(
+                `${operation}: ${input.message}; trying again in ${Math.round(Duration.toMillis(duration))} ms`
+              )
+            )
+          )
     const key = config.baseUrl
+    const health = new ServiceHealth()
+    const exchange = yield* Exchange.make({ health, maxRetryAfter: config.retry.maxRetryAfter })
+    const holdSchedule = whileDown((now) => health.isDownFor(now) < Duration.toMillis(config.breaker.maxWait))
+    const unavailable = (last: TryReason | undefined) =>
+      new ServiceUnavailable({
+        waitedMillis: Duration.toMillis(config.breaker.maxWait),
+        ...(last === undefined ? {} : { last })
+      })
+
+    /** What the breaker makes of a try, and what it says of the service's health. */
+    const classify = (exit: Exit.Exit<Answer, TryReason>) =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        const outcome = outcomeOf(exit)
+        health.note(outcome, now)
+        return outcome
+      })
 
     const rateLimit =
       config.rateLimit === undefined
@@ -106,83 +105,115 @@ export class Transport extends Context.Service<
             Effect.mapError((error) => new UnknownFailure({ detail: `the rate limiter failed: ${error.message}` }))
           )
 
-    const exchange = Effect.fnUntraced(function* ({ operation, secrets, send, timeout }: Try) {
-      const start = yield* Clock.currentTimeMillis
-      const count = (status: number | "none") =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) => metrics.request(operation, status, now - start))
-      const { body, response } = yield* send.pipe(
-        Effect.flatMap((received) => Effect.map(received.text, (text) => ({ response: received, body: text }))),
-        Effect.mapError((error) => unanswered(error, secrets)),
-        Effect.timeoutOrElse({
-          duration: timeout,
-          orElse: () => Effect.fail(new NetworkFailure({ detail: `none within ${Duration.format(timeout)}` }))
-        }),
-        Effect.tapError(() => count("none"))
-      )
-      yield* count(response.status)
-      if (response.status >= 200 && response.status < 300) return { status: response.status, body }
-      const failed = {
-        status: response.status,
-        detail: scrub(Failure.detailOfBody(body), secrets),
-        retryAfter: retryAfterOf(response.headers, yield* Clock.currentTimeMillis)
-      }
-      return yield* Effect.fail(Failure.ofAnswer(operation, failed, config.retry.maxRetryAfter))
-    })
-
     const guarded = (attempt: Try, progress: Progress) =>
       Effect.suspend(() => (progress.tries++ === 0 ? Effect.void : metrics.retry(attempt.operation))).pipe(
         Effect.andThen(exchange(attempt)),
-        Effect.tapError((reason) => Effect.sync(() => (progress.ambiguous ||= reason.isAmbiguous))),
+        Effect.tapError((reason) =>
+          Effect.map(Clock.currentTimeMillis, (now) => {
+            progress.ambiguous ||= reason.isAmbiguous
+            progress.previousFailureAt = progress.lastFailureAt
+            progress.lastFailureAt = now
+          })
+        ),
         (self) => breaker.execute(self, { key, classify })
       )
 
-    /** A failure seen while the service as a whole is down says nothing about this call. */
-    const holdBack = (
-      error: TryReason | CircuitBreaker.CircuitBreakerError
-    ): Effect.Effect<never, TryReason | Held> => {
-      if (isRejection(error)) return Effect.fail(new Held({ retryAfter: openFor(error) }))
-      if (!error.isRetryable) return Effect.fail(error)
-      return Effect.flatMap(Effect.option(breaker.state(key)), (state) =>
-        Effect.fail(
-          Option.exists(state, ({ _tag }) => _tag !== "Closed")
-            ? new Held({ retryAfter: Duration.zero, last: error })
-            : error
+    /** Asks the probe once. A rate limit is an answer, too: who gives it is alive. */
+    const ask = (probe: Effect.Effect<Try, EventBridgeError>) =>
+      Effect.flatMap(probe, (attempt) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.sleep(health.pauseFor(attempt.operation, now))).pipe(
+          Effect.andThen(breaker.execute(exchange(attempt), { key, classify }))
         )
+      ).pipe(
+        Effect.asVoid,
+        Effect.catchIf(isAnswer, () => Effect.void),
+        Effect.mapError((error) => (error._tag === "EventBridgeError" ? error : held(error)))
+      )
+
+    const untilBack = Effect.fnUntraced(function* (asking: Effect.Effect<void, EventBridgeError | Held>) {
+      yield* asking.pipe(
+        Effect.retry({ schedule: holdSchedule, while: isHeld }),
+        Effect.catchIf(isHeld, ({ last }) => Effect.fail(unavailable(last)))
+      )
+    })
+
+    /** Waits while the breaker is open. One call asks for all: the others see that the breaker has closed. */
+    const awaitClosed = (probe: Effect.Effect<Try, EventBridgeError>) =>
+      untilBack(
+        Effect.flatMap(Effect.option(breaker.state(key)), (state) =>
+          Option.exists(state, ({ _tag }) => _tag === "Closed") ? Effect.void : ask(probe)
+        )
+      )
+
+    /** Sends while the breaker lets it; a call without a probe is its own probe, and what fails meanwhile does not count. */
+    const holdBack = (
+      error: TryReason | CircuitBreaker.CircuitBreakerError,
+      { probe }: Progress
+    ): Effect.Effect<never, TryReason | Held> => {
+      if (isRejection(error)) return Effect.fail(held(error))
+      if (!error.isRetryable || probe !== undefined) return Effect.fail(error)
+      return Effect.flatMap(Effect.option(breaker.state(key)), (state) =>
+        Effect.fail(Option.exists(state, ({ _tag }) => _tag !== "Closed") ? held(error) : error)
       )
     }
 
-    const send = (attempt: Try, progress: Progress): Effect.Effect<Answer, TryError> =>
-      Effect.andThen(rateLimit, guarded(attempt, progress)).pipe(
-        Effect.catch(holdBack),
-        Effect.retry({ schedule: holdSchedule, while: isHeld }),
-        Effect.catchIf(isHeld, ({ last }) =>
-          Effect.fail(
-            new ServiceUnavailable({
-              waitedMillis: Duration.toMillis(config.breaker.maxWait),
-              ...(last === undefined ? {} : { last })
-            })
-          )
-        )
+    const send = (attempt: Try, progress: Progress): Effect.Effect<Answer, TryError | EventBridgeError> => {
+      const { probe } = progress
+      const once = Effect.andThen(rateLimit, guarded(attempt, progress)).pipe(
+        Effect.catch((error) => holdBack(error, progress))
       )
+      return probe === undefined
+        ? once.pipe(
+            Effect.retry({ schedule: holdSchedule, while: isHeld }),
+            Effect.catchIf(isHeld, ({ last }) => Effect.fail(unavailable(last)))
+          )
+        : Effect.catchIf(once, isHeld, () => Effect.andThen(awaitClosed(probe), send(attempt, progress)))
+    }
 
     const retrying = <A>(
       operation: Operation,
-      attempt: (progress: Progress) => Effect.Effect<A, TryError | EventBridgeError>
+      attempt: (progress: Progress) => Effect.Effect<A, TryError | EventBridgeError>,
+      probe?: Progress["probe"]
     ): Effect.Effect<A, EventBridgeError> =>
-      Effect.suspend(() => {
-        const progress: Progress = { tries: 0, ambiguous: false }
-        return attempt(progress).pipe(
+      Effect.flatMap(Clock.currentTimeMillis, (startedAt) => {
+        const progress: Progress = {
+          probe,
+          tries: 0,
+          ambiguous: false,
+          previousFailureAt: startedAt,
+          lastFailureAt: startedAt
+        }
+        const failed = (reason: Reason) => {
+          const { ambiguous, tries } = progress
+          return Effect.fail(new EventBridgeError({ operation, reason, tries, ambiguous }))
+        }
+
+        /** The tries ran out. That is the call's own failure if the service answers others, and the probe. */
+        const exhausted = (last: TryReason): Effect.Effect<A, EventBridgeError> => {
+          const own = failed(new MaxRetriesExceeded({ last }))
+          // A rate limit is no sign of an outage, and an answer that others got meanwhile shows there is none.
+          const isOwn = last._tag === "RateLimited" || health.hasAnsweredSince(progress.previousFailureAt)
+          if (probe === undefined || isOwn) return own
+          return Effect.matchEffect(ask(probe), {
+            onSuccess: () => own,
+            onFailure: (error) =>
+              isHeld(error)
+                ? untilBack(ask(probe)).pipe(
+                    Effect.catchTag("ServiceUnavailable", failed),
+                    Effect.andThen(Effect.suspend(() => round))
+                  )
+                : Effect.fail(error)
+          })
+        }
+
+        const round: Effect.Effect<A, EventBridgeError> = attempt(progress).pipe(
           Effect.retry({ schedule: scheduleOf(operation), while: isRetryable }),
-          Effect.mapError((error) =>
-            error._tag === "EventBridgeError"
-              ? error
-              : new EventBridgeError({
-                  operation,
-                  reason: isRetryable(error) ? new MaxRetriesExceeded({ last: error }) : error,
-                  ...progress
-                })
-          )
+          Effect.catch((error) => {
+            if (error._tag === "EventBridgeError") return Effect.fail(error)
+            return isRetryable(error) ? exhausted(error) : failed(error)
+          })
         )
+        return round
       })
 
     return Transport.of({ send, retrying })
@@ -200,11 +231,14 @@ class Held {
   readonly _tag = "Held"
   readonly retryAfter: Duration.Duration
   readonly last: TryReason | undefined
-  constructor(options: { readonly retryAfter: Duration.Duration; readonly last?: TryReason }) {
-    this.retryAfter = options.retryAfter
-    this.last = options.last
+  constructor(retryAfter: Duration.Duration, last: TryReason | undefined) {
+    this.retryAfter = retryAfter
+    this.last = last
   }
 }
+
+const held = (error: TryReason | CircuitBreaker.CircuitBreakerError): Held =>
+  isRejection(error) ? new Held(openFor(error), undefined) : new Held(Duration.zero, error)
 
 const isHeld = (error: { readonly _tag: string }): error is Held => error._tag === "Held"
 
@@ -213,6 +247,10 @@ const isRejection = (error: { readonly _tag: string }): error is CircuitBreaker.
 
 const isRetryable = (error: TryError | EventBridgeError): error is TryReason =>
   error._tag !== "EventBridgeError" && error.isRetryable
+
+/** Refused or put off, but answered: whoever does that is alive. */
+const isAnswer = (error: TryReason | EventBridgeError | CircuitBreaker.CircuitBreakerError): error is TryReason =>
+  error._tag !== "EventBridgeError" && !isRejection(error) && (!error.isRetryable || error._tag === "RateLimited")
 
 const tellOperator = ({ from, to }: CircuitBreaker.Transition) => {
   if (from === "Closed") return Effect.logWarning("the service is down: calls wait until it is back")
@@ -223,21 +261,21 @@ const openFor = ({ reason }: CircuitBreaker.CircuitBreakerError): Duration.Durat
   reason._tag === "CircuitOpen" ? reason.retryAfter : Duration.zero
 
 /**
- * Waits while the breaker is open. The jitter keeps the calls that wait from all asking for the one probe at once; the
- * exponential keeps them from asking all the time while that probe runs.
+ * Asks again while the service is down. The jitter keeps the calls that wait from all asking for the one probe at once;
+ * the exponential keeps them from asking all the time while that probe runs.
  */
-const whileDown = (maxWait: Duration.Duration) =>
+const whileDown = (isWorthWaiting: (now: number) => boolean) =>
   Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("500 millis")]).pipe(
     Schedule.jittered,
-    Schedule.setInputType<TryReason | Held>(),
+    Schedule.setInputType<TryReason | EventBridgeError | Held>(),
     Schedule.modifyDelay(({ duration, input }) =>
       Effect.succeed(isHeld(input) ? Duration.sum(duration, input.retryAfter) : duration)
     ),
-    Schedule.while(({ elapsed }) => elapsed < Duration.toMillis(maxWait))
+    Schedule.while(({ now }) => isWorthWaiting(now))
   )
 
-/** What the breaker makes of a try: an answer shows the service alive, whatever it says; a rate limit shows neither. */
-const classify = (exit: Exit.Exit<Answer, TryReason>): CircuitBreaker.Outcome => {
+/** An answer shows the service alive, whatever it says; a rate limit shows neither. */
+const outcomeOf = (exit: Exit.Exit<Answer, TryReason>): CircuitBreaker.Outcome => {
   const reason = Exit.findErrorOption(exit)
   if (Option.isNone(reason)) return { _tag: Exit.isSuccess(exit) ? "Success" : "Ignored" }
   switch (reason.value._tag) {
@@ -250,39 +288,5 @@ const classify = (exit: Exit.Exit<Answer, TryReason>): CircuitBreaker.Outcome =>
       return { _tag: "Ignored" }
     default:
       return { _tag: "Success" }
-  }
-}
-
-const retryAfterOf = (headers: Headers.Headers, now: number): Option.Option<Duration.Duration> =>
-  Headers.get(headers, "retry-after").pipe(
-    Option.flatMap((value) => Result.getSuccess(Headers.parseRetryAfter(value))),
-    Option.map((value) => Headers.retryAfterDelay(value, now))
-  )
-
-const scrub = (detail: string, secrets: ReadonlyArray<Redacted.Redacted>): string =>
-  secrets.reduce((text, secret) => text.replaceAll(Redacted.value(secret), "<redacted>"), detail)
-
-/** The innermost message of a failed request: "connect ECONNREFUSED 127.0.0.1:1" rather than "Transport error". */
-const rootMessage = (error: unknown): string => {
-  if (!(error instanceof Error)) return String(error)
-  if (error.cause !== undefined) return rootMessage(error.cause)
-  const first: unknown = error instanceof AggregateError ? error.errors[0] : undefined
-  if (first !== undefined) return rootMessage(first)
-  return error.message === "" ? error.name : error.message
-}
-
-const unanswered = (
-  error: HttpClientError.HttpClientError | Schema.SchemaError,
-  secrets: ReadonlyArray<Redacted.Redacted>
-): TryReason => {
-  if (error._tag === "SchemaError") return new UnknownFailure({ detail: `the request is not valid: ${error.message}` })
-  const cause = "cause" in error.reason ? error.reason.cause : undefined
-  const detail = scrub(cause === undefined ? error.message : rootMessage(cause), secrets)
-  switch (error.reason._tag) {
-    case "EncodeError":
-    case "InvalidUrlError":
-      return new UnknownFailure({ detail: `the request could not be made: ${detail}` })
-    default:
-      return new NetworkFailure({ detail })
   }
 }

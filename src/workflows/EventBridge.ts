@@ -1,4 +1,5 @@
 import { type Config, Layer } from "effect"
+import { Digest } from "effect/crypto"
 import type { HttpClient } from "effect/http"
 import { CircuitBreaker, type KeyValueStore, RateLimiter } from "effect/persistence"
 import type { InvalidConfiguration } from "../domain/InvalidConfiguration.ts"
@@ -6,12 +7,15 @@ import type { Audit } from "../services/Audit.ts"
 import { Checkpoints } from "../services/Checkpoints.ts"
 import { EventBridgeConfig, type EventBridgeOptions } from "../services/EventBridgeConfig.ts"
 import { EventBridgeHttp } from "../services/EventBridgeHttp.ts"
+import { IdempotencyKeys } from "../services/IdempotencyKeys.ts"
 import { Metrics } from "../services/Metrics.ts"
 import { Notifier } from "../services/Notifier.ts"
+import { Registry } from "../services/Registry.ts"
 import { Token } from "../services/Token.ts"
 import { Transport } from "../services/Transport.ts"
 import { DeadLetterQueue } from "./DeadLetterQueue.ts"
 import { Replay } from "./Replay.ts"
+import { Subscriptions } from "./Subscriptions.ts"
 
 /** What the library consists of. */
 export type EventBridge =
@@ -19,9 +23,12 @@ export type EventBridge =
   | DeadLetterQueue
   | EventBridgeConfig
   | EventBridgeHttp
+  | IdempotencyKeys
   | Metrics
   | Notifier
+  | Registry
   | Replay
+  | Subscriptions
   | Token
   | Transport
 
@@ -33,7 +40,10 @@ const limits = Layer.merge(
   Layer.provide(RateLimiter.layer, RateLimiter.layerStoreMemory)
 )
 
-const services = Layer.mergeAll(Notifier.layer, Checkpoints.layer, DeadLetterQueue.layer).pipe(
+// SHA-256 by the Web Crypto of the platform: every runtime Effect runs on has it.
+const keys = Layer.provide(IdempotencyKeys.layer, Digest.layerWebCrypto)
+
+const services = Layer.mergeAll(Notifier.layer, Registry.layer, Checkpoints.layer, DeadLetterQueue.layer, keys).pipe(
   Layer.provideMerge(EventBridgeHttp.layer),
   Layer.provideMerge(Token.layer),
   Layer.provideMerge(Transport.layer),
@@ -41,7 +51,7 @@ const services = Layer.mergeAll(Notifier.layer, Checkpoints.layer, DeadLetterQue
   Layer.provide(limits)
 )
 
-const whole = Layer.provideMerge(Replay.layer, services)
+const whole = Layer.provideMerge(Layer.merge(Replay.layer, Subscriptions.layer), services)
 
 /** The whole library in one layer. To swap one of its services, compose the services' own layers instead. */
 export const EventBridge = {

@@ -5,6 +5,7 @@ import { HttpServer } from "effect/http"
 import { createServer } from "node:http"
 import type { DeadLetter } from "../../src/domain/DeadLetter.ts"
 import { Emulator, EmulatorServer, type EmulatorOptions, Fault, type FaultedRequest } from "../../src/emulator/index.ts"
+import { definition, path as subscriptionsPath } from "./SubscriptionCalls.ts"
 import { firstTry, keyOf, plan, replayBody, topicId } from "./Harness.ts"
 
 const onPort = (options: EmulatorOptions) =>
@@ -35,7 +36,13 @@ const client = Effect.gen(function* () {
         headers: { ...headers, "content-type": "application/json", "idempotency-key": keyOf(letter) },
         body: replayBody(letter)
       }),
-    get: (path: string) => call(path, {})
+    get: (path: string) => call(path, {}),
+    subscriptions: (method: string, under: string, key?: string) =>
+      call(`${subscriptionsPath}${under}`, {
+        method,
+        headers: key === undefined ? headers : { ...headers, "idempotency-key": key },
+        ...(key === undefined ? {} : { body: JSON.stringify(definition()) })
+      })
   }
 })
 
@@ -113,6 +120,36 @@ describe("emulator on a port", () => {
       assert.match(yield* why(http.list("&limit=1000")), /terminated/)
       assert.strictEqual(JSON.parse((yield* http.list("&limit=1000")).text).events.length, 500)
     }).pipe(faulty(Fault.Truncated(), "list"))
+  )
+
+  it.live("holds subscriptions", () =>
+    Effect.gen(function* () {
+      const { subscriptions: call } = yield* client
+      const { stats, subscriptions } = yield* Emulator
+      assert.match(yield* why(call("POST", "", "a")), /ECONNRESET|socket|closed/)
+      assert.strictEqual((yield* subscriptions).length, 1)
+      const created = yield* call("POST", "", "a")
+      assert.strictEqual(created.status, 201)
+      assert.deepStrictEqual(Object.keys(JSON.parse(created.text)), ["id", "name", "state", "createdDate"])
+      assert.strictEqual((yield* call("PUT", "/sub_000001", "b")).status, 200)
+      assert.deepStrictEqual(JSON.parse((yield* call("GET", "/")).text).subscriptions, yield* subscriptions)
+      assert.strictEqual((yield* call("GET", "/sub_000001/delivery-status")).text, `{"state":"pending"}`)
+      const removed = yield* call("DELETE", "/sub_000001")
+      assert.strictEqual(removed.status, 204)
+      assert.strictEqual((yield* call("GET", "/sub_000001")).status, 404)
+      const seen = yield* stats
+      assert.deepStrictEqual(seen.subscriptionWrites, { creates: 1, updates: 1, deletes: 1 })
+      assert.deepStrictEqual(seen.requests[`POST ${subscriptionsPath}`], { "201": 1, reset: 1 })
+    }).pipe(faulty(Fault.ResetAfter(), "createSubscription"))
+  )
+
+  it.live("truncated: a delete has no body to break off in, so the connection dies", () =>
+    Effect.gen(function* () {
+      const { subscriptions: call } = yield* client
+      yield* call("POST", "", "a")
+      assert.match(yield* why(call("DELETE", "/sub_000001")), /ECONNRESET|socket|closed/)
+      assert.strictEqual((yield* call("GET", "/sub_000001")).status, 404)
+    }).pipe(faulty(Fault.Truncated(), "deleteSubscription"))
   )
 
   it.live("survives every kind at once without a word in the log", () =>

@@ -14,7 +14,7 @@ import {
 } from "../../src/emulator/index.ts"
 
 export const topicId = "topic_pub_conversations"
-const base = "http://emulator.test"
+export const base = "http://emulator.test"
 const listPath = "/api/v2/eventbridge/dlq/events"
 
 export interface Answer {
@@ -23,14 +23,14 @@ export interface Answer {
   readonly text: string
 }
 
-const send = Effect.fnUntraced(function* (request: HttpClientRequest.HttpClientRequest) {
+export const send = Effect.fnUntraced(function* (request: HttpClientRequest.HttpClientRequest) {
   const client = yield* HttpClient.HttpClient
   const response = yield* client.execute(request)
   const answer: Answer = { status: response.status, headers: response.headers, text: yield* response.text }
   return answer
 })
 
-const bearer = (token: string | undefined) => (request: HttpClientRequest.HttpClientRequest) =>
+export const bearer = (token: string | undefined) => (request: HttpClientRequest.HttpClientRequest) =>
   token === undefined ? request : HttpClientRequest.bearerToken(request, token)
 
 /** Parsed JSON, to look into. */

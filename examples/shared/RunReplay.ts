@@ -1,0 +1,63 @@
+// A run from start to report, with its progress, its exit code, and how to go on with it.
+import { Console, Effect, Option, Ref, Stream } from "effect"
+import { Replay, ReplayHalted, type ReplayReport, type RunRequest } from "../../src/index.ts"
+import { ExitWith } from "./Program.ts"
+import * as ReplayProgress from "./ReplayProgress.ts"
+import * as ReportTable from "./ReportTable.ts"
+
+export interface RunOptions {
+  readonly request: RunRequest
+  readonly serviceName: string
+  /** Letters in the queue, where somebody knows. */
+  readonly letters: Option.Option<number>
+  /** Whether the run is kept, so that it can go on later. */
+  readonly isKept: boolean
+  readonly json: boolean
+}
+
+const shellWord = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
+
+/** The command that goes on with a run: the one given, with the run's id. */
+const resumeCommand = ({ request }: RunOptions, runId: string): string => {
+  const given = process.argv.slice(2)
+  const args = request.runId === undefined ? [...given, "--run-id", runId] : given
+  return ["node", "examples/replay.ts", ...args].map(shellWord).join(" ")
+}
+
+const howToGoOn = (options: RunOptions, runId: string): string =>
+  options.isKept
+    ? `To go on:\n  ${resumeCommand(options, runId)}`
+    : "Without --state a run cannot go on. Run again: what was delivered is then a duplicate and skipped."
+
+/** On a terminal somebody waits and wants to know how long: the queue is counted beside the run. */
+const countQueue = Effect.fnUntraced(function* ({ letters, request }: RunOptions) {
+  const total = yield* Ref.make(Option.orElse(Option.fromUndefinedOr(request.limit), () => letters))
+  if (process.stderr.isTTY && Option.isNone(yield* Ref.get(total))) {
+    const counted = Effect.flatMap((yield* Replay).plan(request), (plan) => Ref.set(total, Option.some(plan.letters)))
+    // Without a count there is no time left to show, and nothing else is lost.
+    yield* Effect.forkScoped(Effect.ignore(counted))
+  }
+  return Ref.get(total)
+})
+
+const conclude = Effect.fnUntraced(function* (report: ReplayReport, options: RunOptions) {
+  yield* Console.log(ReportTable.ofReport(report))
+  if (report.status === "halted") {
+    yield* Console.error(`Halted; what was not tried does not count as failed. ${howToGoOn(options, report.runId)}`)
+  }
+  if (options.json) yield* Console.log(JSON.stringify(report))
+  const code = report.status === "halted" ? 3 : report.failed > 0 ? 2 : 0
+  if (code !== 0) return yield* new ExitWith({ code })
+})
+
+export const runReplay = Effect.fnUntraced(function* (options: RunOptions) {
+  const { outcomes, report, runId } = yield* (yield* Replay).start(options.request)
+  yield* Console.error(`Run ${runId} on ${options.serviceName}`)
+  const total = yield* countQueue(options)
+  const ended = yield* Effect.scoped(
+    Effect.andThen(ReplayProgress.show(report, total), Effect.result(Stream.runDrain(outcomes)))
+  ).pipe(Effect.onInterrupt(() => Console.error(`Interrupted. ${howToGoOn(options, runId)}`)))
+  if (ended._tag === "Failure" && !(ended.failure instanceof ReplayHalted)) return yield* ended.failure
+  return yield* conclude(yield* report, options)
+}, Effect.scoped)

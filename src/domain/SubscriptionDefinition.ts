@@ -1,0 +1,117 @@
+import { Option, Result, Schema, SchemaIssue } from "effect"
+import { InvalidSubscription } from "./SubscriptionError.ts"
+
+/** The words a definition may use beyond free text. The service may know more than this library: a caller can add some. */
+export interface Vocabulary {
+  readonly eventTypes: ReadonlyArray<string>
+  readonly operators: ReadonlyArray<string>
+}
+
+export const defaultVocabulary: Vocabulary = {
+  eventTypes: ["contact.created", "contact.updated", "interaction.completed", "queue.event"],
+  operators: ["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "contains", "startsWith", "endsWith", "exists"]
+}
+
+const rule = <A>(holds: (value: A) => boolean, message: string) =>
+  Schema.makeFilter<A>((value) => (holds(value) ? undefined : message))
+
+const Text = Schema.String.check(rule((value) => value.trim() !== "", "must not be empty"))
+const HttpsUrl = Schema.String.check(rule((value) => URL.parse(value)?.protocol === "https:", "must be an https URL"))
+const wordOf = (words: ReadonlyArray<string>) =>
+  Schema.String.check(rule((value) => words.includes(value), `must be one of ${words.join(", ")}`))
+
+const Scalar = Schema.Union([Schema.String, Schema.Finite, Schema.Boolean])
+
+const RetryConfiguration = Schema.Struct({
+  maxRetries: Schema.Int,
+  backoffStrategy: Schema.Literals(["exponential", "linear"]),
+  initialDelayMs: Schema.Int,
+  maxDelayMs: Schema.Int
+}).check(
+  // All in one place, so that one broken rule does not hide another.
+  Schema.makeFilter(({ initialDelayMs, maxDelayMs, maxRetries }) => [
+    ...(maxRetries < 0 ? [{ path: ["maxRetries"], issue: "must be at least 0" }] : []),
+    ...(initialDelayMs < 0 ? [{ path: ["initialDelayMs"], issue: "must be at least 0" }] : []),
+    ...(initialDelayMs > maxDelayMs
+      ? [{ path: ["initialDelayMs"], issue: `must be at most maxDelayMs, which is ${maxDelayMs}` }]
+      : [])
+  ])
+)
+
+/** The rules of a definition, for the words it may use. */
+const rulesOf = (eventType: typeof Text, operator: typeof Text) =>
+  Schema.Struct({
+    name: Text,
+    description: Schema.String,
+    eventType,
+    /** All must hold for an event to be delivered. Absent means all events. */
+    filters: Schema.optionalKey(
+      Schema.Array(Schema.Struct({ field: Text, operator, value: Schema.Union([Scalar, Schema.Array(Scalar)]) }))
+    ),
+    endpoints: Schema.Array(Schema.Struct({ url: HttpsUrl, type: Schema.Literals(["webhook", "queue"]) })).check(
+      rule(({ length }) => length >= 1 && length <= 10, "must be 1 to 10 endpoints")
+    ),
+    deadLetterQueue: Schema.Struct({
+      enabled: Schema.Boolean,
+      endpointUrl: Schema.optionalKey(HttpsUrl),
+      retentionDays: Schema.optionalKey(Schema.Int.check(rule((value) => value >= 1, "must be at least 1")))
+    }),
+    retryConfiguration: RetryConfiguration
+  })
+
+/**
+ * A subscription as it should be: what is sent to the service. The wire takes any event type and operator; which are
+ * known is for `validator` to say, under the vocabulary of the caller.
+ */
+export const SubscriptionDefinition = rulesOf(Text, Text)
+export type SubscriptionDefinition = typeof SubscriptionDefinition.Type
+
+type Issues = InvalidSubscription["issues"]
+
+const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
+
+const pathText = (path: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }> = []): string =>
+  path
+    .map((part) => (typeof part === "object" ? part.key : part))
+    .reduce<string>((text, key) => {
+      if (typeof key === "number") return `${text}[${key}]`
+      return text === "" ? String(key) : `${text}.${String(key)}`
+    }, "")
+
+const decodeName = Schema.decodeUnknownOption(Schema.Struct({ name: Schema.String }))
+
+/** A definition is found again by its name, so names must differ, those of definitions with other issues too. */
+const repeatedNames = (inputs: ReadonlyArray<unknown>): Issues => {
+  const names = inputs.map((input) => Option.getOrUndefined(decodeName(input))?.name)
+  return names.flatMap((name, index) => {
+    const first = names.indexOf(name)
+    return name === undefined || first === index
+      ? []
+      : [{ path: `[${index}].name`, issue: `is the name of [${first}] as well` }]
+  })
+}
+
+/** Checks definitions under a vocabulary. Each failure holds every issue with its path. */
+export const validator = ({ eventTypes, operators }: Vocabulary) => {
+  const rules = rulesOf(wordOf(eventTypes), wordOf(operators))
+  // A misspelt member would be left out without a word, and with it perhaps a filter: unknown members are issues.
+  const options = { errors: "all", onExcessProperty: "error" } as const
+  const decodeOne = Schema.decodeUnknownResult(rules, options)
+  const decodeAll = Schema.decodeUnknownResult(Schema.Array(rules), options)
+  const issuesOf = ({ issue }: Schema.SchemaError): Issues =>
+    formatIssues(issue).issues.map(({ message, path }) => ({ path: pathText(path), issue: message }))
+  return {
+    one: (input: unknown): Result.Result<SubscriptionDefinition, InvalidSubscription> =>
+      Result.mapError(decodeOne(input), (error) => new InvalidSubscription({ issues: issuesOf(error) })),
+    /** Paths begin with the position: `[1].endpoints[0].url`. */
+    all: (
+      inputs: ReadonlyArray<unknown>
+    ): Result.Result<ReadonlyArray<SubscriptionDefinition>, InvalidSubscription> => {
+      const decoded = decodeAll(inputs)
+      const issues = [...(Result.isFailure(decoded) ? issuesOf(decoded.failure) : []), ...repeatedNames(inputs)]
+      return Result.isSuccess(decoded) && issues.length === 0
+        ? Result.succeed(decoded.success)
+        : Result.fail(new InvalidSubscription({ issues }))
+    }
+  }
+}

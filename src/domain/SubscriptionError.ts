@@ -1,0 +1,74 @@
+import { Schema } from "effect"
+
+/** Definitions that break the rules: every issue, with its path. */
+export class InvalidSubscription extends Schema.TaggedError<InvalidSubscription>()("InvalidSubscription", {
+  issues: Schema.Array(Schema.Struct({ path: Schema.String, issue: Schema.String }))
+}) {
+  readonly hint = "Correct the definitions; nothing was sent."
+  override get message(): string {
+    return this.issues.map(({ issue, path }) => `${path === "" ? "definition" : path}: ${issue}`).join("\n")
+  }
+}
+
+/** The organization would have more subscriptions than it may. Nothing was written. */
+export class QuotaExceeded extends Schema.TaggedError<QuotaExceeded>()("QuotaExceeded", {
+  limit: Schema.Int,
+  /** Subscriptions there are. */
+  existing: Schema.Int,
+  /** Subscriptions there would be. */
+  planned: Schema.Int
+}) {
+  readonly hint = "Delete subscriptions that are not needed, or apply with prune; nothing was written."
+  override get message(): string {
+    return `${this.planned} subscriptions are more than the ${this.limit} an organization may have; there are ${this.existing}`
+  }
+}
+
+/** The service holds several subscriptions of a name that a definition goes by. */
+export class AmbiguousName extends Schema.TaggedError<AmbiguousName>()("AmbiguousName", {
+  name: Schema.String,
+  ids: Schema.Array(Schema.String)
+}) {
+  readonly hint = "Delete or rename all but one of them."
+  override get message(): string {
+    return `the service holds ${this.ids.length} subscriptions named "${this.name}": ${this.ids.join(", ")}`
+  }
+}
+
+/** The polls ended before the subscription delivered. */
+export class DeliveryNotConfirmed extends Schema.TaggedError<DeliveryNotConfirmed>()("DeliveryNotConfirmed", {
+  subscriptionId: Schema.String,
+  /** The state seen last. */
+  state: Schema.String,
+  lastDeliveryError: Schema.optionalKey(Schema.String),
+  polls: Schema.Int
+}) {
+  readonly hint = "Check that the endpoints answer; the subscription exists and may yet become active."
+  override get message(): string {
+    const error = this.lastDeliveryError === undefined ? "" : `, last error: ${this.lastDeliveryError}`
+    return `subscription ${this.subscriptionId} does not deliver: ${this.state} after ${this.polls} polls${error}`
+  }
+}
+
+/** The service answered a write, yet does not hold what was written. */
+export class WriteNotApplied extends Schema.TaggedError<WriteNotApplied>()("WriteNotApplied", {
+  name: Schema.String,
+  /** Idempotency keys that were sent. */
+  generations: Schema.Int
+}) {
+  readonly hint = "Somebody else may be writing the same subscription; look at it before you try again."
+  override get message(): string {
+    return `subscription "${this.name}" was written ${this.generations} times, and the service still holds something else`
+  }
+}
+
+/** The registry was not told of a subscription's state. The subscription itself is as it was. */
+export class RegistrySyncFailed extends Schema.TaggedError<RegistrySyncFailed>()("RegistrySyncFailed", {
+  subscriptionId: Schema.String,
+  detail: Schema.String
+}) {
+  readonly hint = "Check REGISTRY_WEBHOOK_URL and what listens there; the subscription is not affected."
+  override get message(): string {
+    return `the registry was not told of subscription ${this.subscriptionId}: ${this.detail}`
+  }
+}

@@ -1,0 +1,45 @@
+import canonicalize from "canonicalize"
+import { Context, Effect, Layer } from "effect"
+import { Digest } from "effect/crypto"
+import { InvalidSubscription } from "../domain/SubscriptionError.ts"
+
+/** What makes a write of a subscription the write it is. */
+export interface KeyedWrite {
+  readonly method: "POST" | "PUT"
+  /** The path written to. */
+  readonly resource: string
+  readonly definition: unknown
+  /** What an update was computed against: the same change, wanted again later, is another write. */
+  readonly against: unknown
+  /** 0 at first; one more each time the service answered a key from memory without doing what it asks. */
+  readonly generation: number
+}
+
+/**
+ * Idempotency keys of subscriptions: SHA-256 over RFC 8785 JSON of what makes a write what it is. Its retry repeats the
+ * key, also from a process started again; any other write has another.
+ */
+export class IdempotencyKeys extends Context.Service<
+  IdempotencyKeys,
+  {
+    readonly keyOf: (write: KeyedWrite) => Effect.Effect<string, InvalidSubscription>
+  }
+>()("effect-cxone-eventbridge/services/IdempotencyKeys") {
+  static readonly make = Effect.gen(function* () {
+    const digest = yield* Digest.Digest
+    const keyOf = Effect.fnUntraced(function* (write: KeyedWrite) {
+      const text = yield* Effect.try({
+        try: () => canonicalize(write),
+        // The one thing a decoded definition can hold that RFC 8785 cannot say is half a surrogate pair.
+        catch: (error) => new InvalidSubscription({ issues: [{ path: "", issue: String(error) }] })
+      })
+      return yield* digest.digestHex(Digest.sha256, new TextEncoder().encode(text))
+    })
+    return IdempotencyKeys.of({ keyOf })
+  })
+
+  static readonly layer: Layer.Layer<IdempotencyKeys, never, Digest.Digest> = Layer.effect(
+    IdempotencyKeys,
+    IdempotencyKeys.make
+  )
+}

@@ -1,0 +1,315 @@
+import { Context, Data, DateTime, Effect, Layer, Option, Schedule, Stream } from "effect"
+import type { SubscriptionAuditRecord } from "../domain/AuditRecord.ts"
+import type { EventBridgeError } from "../domain/EventBridgeError.ts"
+import type { AuditError } from "../domain/ReplayError.ts"
+import { type DeliveryStatus, isDelivering, type Subscription } from "../domain/Subscription.ts"
+import { changesBetween, type SubscriptionChange } from "../domain/SubscriptionChange.ts"
+import { type SubscriptionDefinition, validator } from "../domain/SubscriptionDefinition.ts"
+import {
+  type AmbiguousName,
+  DeliveryNotConfirmed,
+  type InvalidSubscription,
+  type QuotaExceeded,
+  type RegistrySyncFailed
+} from "../domain/SubscriptionError.ts"
+import {
+  actionFor,
+  checkQuota,
+  definitionsOf,
+  makePlan,
+  SubscriptionAction,
+  type SubscriptionPlan
+} from "../domain/SubscriptionPlan.ts"
+import { Audit } from "../services/Audit.ts"
+import { EventBridgeConfig } from "../services/EventBridgeConfig.ts"
+import { EventBridgeHttp } from "../services/EventBridgeHttp.ts"
+import type { IdempotencyKeys } from "../services/IdempotencyKeys.ts"
+import { Metrics } from "../services/Metrics.ts"
+import { Registry } from "../services/Registry.ts"
+import * as PagedList from "./PagedList.ts"
+import * as SubscriptionWrites from "./SubscriptionWrites.ts"
+
+/** What was done about a subscription. */
+export interface SubscriptionResult {
+  readonly name: string
+  readonly action: "create" | "update" | "unchanged" | "delete"
+  readonly id: string
+  /** As the service holds it afterwards; `deleted` when it is gone. */
+  readonly state: string
+  /** What an update changed, field by field. */
+  readonly changes: ReadonlyArray<SubscriptionChange>
+}
+
+/** Why a write was not done. */
+export type SubscriptionError = SubscriptionWrites.WriteError | AmbiguousName | QuotaExceeded | AuditError
+
+/** Not all of a plan could be done. What was done stays done; the same plan can be applied again. */
+export class ApplyIncomplete extends Data.TaggedError("ApplyIncomplete")<{
+  readonly results: ReadonlyArray<SubscriptionResult>
+  readonly failures: ReadonlyArray<{ readonly name: string; readonly error: SubscriptionError }>
+}> {
+  readonly hint = "Correct what is named and apply again; what was done stays done."
+  override get message(): string {
+    return this.failures.map(({ error, name }) => `${name}: ${error.message}`).join("\n")
+  }
+}
+
+export interface ConfirmOptions {
+  /** When to look again. By default after 1, 2, 4, 8, 15, 15 … seconds, ±20 %, 9 times: about 90 s. */
+  readonly schedule?: Schedule.Schedule<unknown> | undefined
+}
+
+const confirmSchedule = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("15 seconds")]).pipe(
+  Schedule.jittered,
+  Schedule.upTo({ times: 9 })
+)
+
+const pageSize = 100
+
+/**
+ * The life of subscriptions: create, update, delete, and see them deliver; or declare them and let `ensure` or `apply`
+ * make it so, as often as they like. Definitions are checked before anything is sent.
+ */
+export class Subscriptions extends Context.Service<
+  Subscriptions,
+  {
+    /** Creates it. Repeated, also by another process, it is still one subscription, unless that one was deleted since. */
+    readonly create: (definition: SubscriptionDefinition) => Effect.Effect<Subscription, SubscriptionError>
+    /** Makes it what the definition says. Nothing is written where nothing differs. */
+    readonly update: (id: string, definition: SubscriptionDefinition) => Effect.Effect<Subscription, SubscriptionError>
+    readonly get: (id: string) => Effect.Effect<Subscription, EventBridgeError | AuditError>
+    readonly list: Stream.Stream<Subscription, EventBridgeError>
+    readonly delete: (id: string) => Effect.Effect<void, EventBridgeError | AuditError>
+    /** Creates, updates or leaves alone, by name. */
+    readonly ensure: (definition: SubscriptionDefinition) => Effect.Effect<SubscriptionResult, SubscriptionError>
+    /**
+     * What would make the service as declared. The definitions come from outside and are checked, all of them. Writes
+     * nothing. With `prune`, what nobody declared is to go.
+     */
+    readonly plan: (
+      definitions: ReadonlyArray<unknown>,
+      options?: { readonly prune?: boolean | undefined }
+    ) => Effect.Effect<SubscriptionPlan, EventBridgeError | InvalidSubscription | AmbiguousName | QuotaExceeded>
+    /**
+     * Does what a plan says, by what the service holds by now: what was deleted behind our back is created again, what
+     * somebody else has created is not created twice, and nothing is deleted that the plan does not list.
+     */
+    readonly apply: (
+      plan: SubscriptionPlan
+    ) => Effect.Effect<
+      ReadonlyArray<SubscriptionResult>,
+      EventBridgeError | AmbiguousName | QuotaExceeded | ApplyIncomplete
+    >
+    /** Polls until its events arrive. */
+    readonly confirmDelivery: (
+      id: string,
+      options?: ConfirmOptions
+    ) => Effect.Effect<DeliveryStatus, EventBridgeError | DeliveryNotConfirmed | AuditError>
+    /** Its delivery status whenever it changes, looked at every 5 seconds by default. */
+    readonly watch: (
+      id: string,
+      options?: { readonly schedule?: Schedule.Schedule<unknown> | undefined }
+    ) => Stream.Stream<DeliveryStatus, EventBridgeError>
+    /** Tells the registry. A failure is the registry's alone: the subscription is as it was. */
+    readonly syncRegistry: (
+      subscriptionId: string,
+      state: string
+    ) => Effect.Effect<void, RegistrySyncFailed | AuditError>
+  }
+>()("effect-cxone-eventbridge/workflows/Subscriptions") {
+  static readonly make = Effect.gen(function* () {
+    const audit = yield* Audit
+    const http = yield* EventBridgeHttp
+    const metrics = yield* Metrics
+    const registry = yield* Registry
+    const writes = yield* SubscriptionWrites.make
+    const validate = validator((yield* EventBridgeConfig).vocabulary)
+
+    const record = Effect.fnUntraced(function* (entry: Omit<SubscriptionAuditRecord, "timestamp">) {
+      yield* metrics.subscription(entry.operation, entry.status)
+      yield* audit.record({ ...entry, timestamp: DateTime.formatIso(yield* DateTime.now) })
+    })
+
+    /** Keeps a record of an operation, whichever way it ends. */
+    const recorded =
+      <A>(
+        operation: SubscriptionAuditRecord["operation"],
+        subscriptionId: string | null,
+        describe: (value: A) => Partial<SubscriptionAuditRecord> & { readonly details: string }
+      ) =>
+      <E extends { readonly message: string }>(self: Effect.Effect<A, E>) =>
+        self.pipe(
+          Effect.tapError((error) => record({ operation, subscriptionId, status: "FAILED", details: error.message })),
+          Effect.tap((value) => record({ operation, subscriptionId, status: "SUCCESS", ...describe(value) }))
+        )
+
+    const list = PagedList.pages(
+      "ListSubscriptions",
+      (nextPageToken) => http.listSubscriptions({ limit: pageSize, nextPageToken }),
+      undefined
+    ).pipe(Stream.flatMap(({ subscriptions }) => Stream.fromIterable(subscriptions)))
+
+    const held = Stream.runCollect(list)
+
+    const written = ({ idempotencyKey, subscription }: SubscriptionWrites.Written) => ({
+      subscriptionId: subscription.id,
+      details: `idempotency key ${idempotencyKey}`
+    })
+
+    const createValid = (definition: SubscriptionDefinition) =>
+      writes.create(definition).pipe(
+        recorded("CREATE", null, written),
+        Effect.map(({ subscription }) => subscription)
+      )
+
+    const updateValid = (current: Subscription, definition: SubscriptionDefinition) =>
+      changesBetween(current, definition).length === 0
+        ? Effect.as(
+            record({
+              operation: "UPDATE",
+              subscriptionId: current.id,
+              status: "UNCHANGED",
+              details: "it is as declared"
+            }),
+            current
+          )
+        : writes.update(current, definition).pipe(
+            recorded("UPDATE", current.id, written),
+            Effect.map(({ subscription }) => subscription)
+          )
+
+    const remove = (id: string) =>
+      http.deleteSubscription(id).pipe(recorded("DELETE", id, () => ({ details: "deleted" })))
+
+    const perform = Effect.fnUntraced(function* (
+      action: SubscriptionAction
+    ): Effect.fn.Return<SubscriptionResult, SubscriptionError> {
+      switch (action._tag) {
+        case "Create": {
+          const { id, name, state } = yield* createValid(action.definition)
+          return { name, action: "create", id, state, changes: [] }
+        }
+        case "Update": {
+          const current = yield* writes.find(action.id)
+          if (Option.isNone(current)) return yield* perform(SubscriptionAction.Create(action))
+          const { id, name, state } = yield* updateValid(current.value, action.definition)
+          return { name, action: "update", id, state, changes: action.changes }
+        }
+        case "Unchanged": {
+          const { id, name, state } = yield* updateValid(action.held, action.definition)
+          return { name, action: "unchanged", id, state, changes: [] }
+        }
+        case "Delete": {
+          const { id, name } = action
+          // Gone already is as good as deleted.
+          yield* Effect.catchReason(remove(id), "EventBridgeError", "NotFound", () => Effect.void)
+          return { name, action: "delete", id, state: "deleted", changes: [] }
+        }
+      }
+    })
+
+    const create = Effect.fn("Subscriptions.create")(function* (input: SubscriptionDefinition) {
+      const definition = yield* Effect.fromResult(validate.one(input))
+      const existing = yield* Stream.runCount(list)
+      yield* Effect.fromResult(checkQuota(existing, existing + 1))
+      return yield* createValid(definition)
+    })
+
+    const update = Effect.fn("Subscriptions.update")(function* (id: string, input: SubscriptionDefinition) {
+      const definition = yield* Effect.fromResult(validate.one(input))
+      return yield* updateValid(yield* http.getSubscription(id), definition)
+    })
+
+    const get = Effect.fn("Subscriptions.get")((id: string) =>
+      http.getSubscription(id).pipe(recorded("GET", id, ({ state }) => ({ details: `state ${state}` })))
+    )
+
+    const ensure = Effect.fn("Subscriptions.ensure")(function* (input: SubscriptionDefinition) {
+      const definition = yield* Effect.fromResult(validate.one(input))
+      const current = yield* held
+      const action = yield* Effect.fromResult(actionFor(definition, current))
+      if (action._tag === "Create") yield* Effect.fromResult(checkQuota(current.length, current.length + 1))
+      return yield* perform(action)
+    })
+
+    const plan = Effect.fn("Subscriptions.plan")(function* (
+      inputs: ReadonlyArray<unknown>,
+      options?: { readonly prune?: boolean | undefined }
+    ) {
+      const definitions = yield* Effect.fromResult(validate.all(inputs))
+      return yield* Effect.fromResult(makePlan(definitions, yield* held, () => options?.prune === true))
+    })
+
+    const apply = Effect.fn("Subscriptions.apply")(function* (planned: SubscriptionPlan) {
+      const deletable = new Set(planned.actions.filter(SubscriptionAction.$is("Delete")).map(({ id }) => id))
+      const { actions } = yield* Effect.fromResult(
+        makePlan(definitionsOf(planned), yield* held, ({ id }) => deletable.has(id))
+      )
+      const results: Array<SubscriptionResult> = []
+      const failures: Array<{ readonly name: string; readonly error: SubscriptionError }> = []
+      for (const action of actions) {
+        const name = action._tag === "Delete" ? action.name : action.definition.name
+        yield* Effect.match(perform(action), {
+          onSuccess: (result) => void results.push(result),
+          onFailure: (error) => void failures.push({ name, error })
+        })
+      }
+      return failures.length === 0 ? results : yield* new ApplyIncomplete({ results, failures })
+    })
+
+    const confirmDelivery = Effect.fn("Subscriptions.confirmDelivery")((id: string, options?: ConfirmOptions) =>
+      Effect.suspend(() => {
+        let polls = 0
+        return http.deliveryStatus(id).pipe(
+          Effect.tap(() => Effect.sync(() => polls++)),
+          Effect.repeat({ schedule: options?.schedule ?? confirmSchedule, until: isDelivering }),
+          Effect.flatMap((status) => (isDelivering(status) ? Effect.succeed(status) : notConfirmed(id, status, polls))),
+          recorded("CONFIRM_DELIVERY", id, ({ state }) => ({ details: `state ${state} after ${polls} polls` }))
+        )
+      })
+    )
+
+    const watch = (id: string, options?: { readonly schedule?: Schedule.Schedule<unknown> | undefined }) =>
+      Stream.fromEffectSchedule(http.deliveryStatus(id), options?.schedule ?? Schedule.spaced("5 seconds")).pipe(
+        Stream.changes
+      )
+
+    const syncRegistry = Effect.fn("Subscriptions.syncRegistry")((subscriptionId: string, state: string) =>
+      registry.isConfigured
+        ? registry
+            .sync(subscriptionId, state)
+            .pipe(recorded("SYNC_REGISTRY", subscriptionId, () => ({ details: `told of state ${state}` })))
+        : Effect.void
+    )
+
+    return Subscriptions.of({
+      create,
+      update,
+      get,
+      list,
+      delete: remove,
+      ensure,
+      plan,
+      apply,
+      confirmDelivery,
+      watch,
+      syncRegistry
+    })
+  })
+
+  static readonly layer: Layer.Layer<
+    Subscriptions,
+    never,
+    Audit | EventBridgeConfig | EventBridgeHttp | IdempotencyKeys | Metrics | Registry
+  > = Layer.effect(Subscriptions, Subscriptions.make)
+}
+
+const notConfirmed = (subscriptionId: string, { lastDeliveryError, state }: DeliveryStatus, polls: number) =>
+  Effect.fail(
+    new DeliveryNotConfirmed({
+      subscriptionId,
+      state,
+      polls,
+      ...((lastDeliveryError ?? "") === "" ? {} : { lastDeliveryError: lastDeliveryError ?? "" })
+    })
+  )

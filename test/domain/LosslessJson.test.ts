@@ -1,0 +1,147 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Result, Schema } from "effect"
+import { LosslessJson } from "../../src/index.ts"
+
+const parse = (text: string): unknown => Result.getOrThrow(LosslessJson.parse(text))
+const again = (text: string): string => JSON.stringify(parse(text))
+
+const decimal = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/
+
+/** One spelling for each value: sign, digits without zeros at either end, power of ten. */
+const normalForm = (literal: string): string => {
+  const [, sign = "", whole = "", fraction = "", power = "0"] = decimal.exec(literal) ?? []
+  const digits = (whole + fraction).replace(/^0+/, "")
+  const significant = digits.replace(/0+$/, "")
+  if (significant === "") return `${sign}0`
+  return `${sign}${significant}e${BigInt(power) - BigInt(fraction.length) + BigInt(digits.length - significant.length)}`
+}
+
+/** The tokens of a JSON text, each in its normal form. */
+const tokens = (text: string): ReadonlyArray<string> =>
+  (text.match(/"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|[a-z]+|[[\]{}:,]/g) ?? []).map((token) => {
+    if (token.startsWith('"')) return JSON.stringify(JSON.parse(token))
+    return decimal.test(token) ? normalForm(token) : token
+  })
+
+const Digits = (most: number) =>
+  Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 9 }))).check(Schema.isMaxLength(most))
+
+const Decimal = Schema.Struct({
+  sign: Schema.Literals(["", "-"]),
+  whole: Digits(25),
+  fraction: Digits(40),
+  power: Schema.Literals(["", "e0", "E-7", "e+21", "e400", "E-400", "e-330", "e308"])
+})
+
+type Tree =
+  | typeof Decimal.Type
+  | string
+  | boolean
+  | null
+  | ReadonlyArray<Tree>
+  | { readonly members: ReadonlyArray<readonly [string, Tree]> }
+
+const Subtree = Schema.suspend((): Schema.Codec<Tree> => Tree)
+const Tree: Schema.Codec<Tree> = Schema.Union([
+  Decimal,
+  Schema.String,
+  Schema.Boolean,
+  Schema.Null,
+  Schema.Array(Subtree),
+  Schema.Struct({ members: Schema.Array(Schema.Tuple([Schema.String, Subtree])) })
+])
+
+const literal = ({ fraction, power, sign, whole }: typeof Decimal.Type): string => {
+  const integer = whole.join("").replace(/^0+(?=.)/, "") || "0"
+  return `${sign}${integer}${fraction.length === 0 ? "" : `.${fraction.join("")}`}${power}`
+}
+
+/** Names are made different from each other and unlike array indexes, which JavaScript would put first. */
+const write = (tree: Tree, gap: string): string => {
+  if (tree === null || typeof tree === "boolean" || typeof tree === "string") return JSON.stringify(tree)
+  if ("sign" in tree) return literal(tree)
+  if ("members" in tree) {
+    const members = tree.members.map(
+      ([name, value], index) =>
+        `${JSON.stringify(index === 0 ? "__proto__" : `m${index}${name}`)}${gap}:${gap}${write(value, gap)}`
+    )
+    return `{${members.join(`${gap},${gap}`)}}`
+  }
+  return `[${gap}${tree.map((item) => write(item, gap)).join(`${gap},${gap}`)}${gap}]`
+}
+
+describe("LosslessJson", () => {
+  it.each([
+    "12345678901234567890",
+    "-12345678901234567890",
+    "0.1000000000000000055511151231257827",
+    "1e400",
+    "-1E-400",
+    "5e-324",
+    "-0",
+    "-0.0",
+    "-0e0",
+    "9007199254740993",
+    "1234567890.1234567",
+    "0.00000000000000000001"
+  ])("writes %s back digit by digit, wherever it stands", (number) => {
+    assert.strictEqual(again(number), number)
+    assert.strictEqual(again(` ${number} `), number)
+    assert.strictEqual(again(`[${number}]`), `[${number}]`)
+    assert.strictEqual(again(`[1,\n\t${number}]`), `[1,${number}]`)
+    assert.strictEqual(again(`{"a" : ${number}, "b":[{"c":${number}}]}`), `{"a":${number},"b":[{"c":${number}}]}`)
+  })
+
+  it("keeps lone surrogates and members named __proto__", () => {
+    assert.strictEqual(again('"\\ud800"'), '"\\ud800"')
+    const withProto = '{"__proto__":{"polluted":1},"a":1}'
+    assert.strictEqual(again(withProto), withProto)
+    const withBoth = '{"__proto__":{"polluted":12345678901234567890}}'
+    assert.strictEqual(again(withBoth), withBoth)
+    assert.notProperty({}, "polluted")
+  })
+
+  it("gives plain numbers where a double holds the value", () => {
+    const text = "[0,1,-1,0.5,-0.05,123456789012345,1.25,-20]"
+    assert.deepStrictEqual(parse(text), [0, 1, -1, 0.5, -0.05, 123456789012345, 1.25, -20])
+    assert.deepStrictEqual(parse("[0.25, 12345678901234567890]"), [0.25, JSON.rawJSON("12345678901234567890")])
+  })
+
+  it("tells kept numbers from objects that look like them", () => {
+    assert.isTrue(JSON.isRawJSON(parse("1e400")))
+    assert.isFalse(JSON.isRawJSON(parse('{"rawJSON":"1e400"}')))
+  })
+
+  it("is not misled by digits in strings", () => {
+    const text = '{"a":",12345678901234567890","b":":-0","c":"1e400"}'
+    assert.strictEqual(again(text), text)
+  })
+
+  it.each(["", "{", '{"a":}', "[1,]", "01", "-", "nul", "<html>", '{"a":12345678901234567890'])(
+    "fails with a message on %j",
+    (text) => {
+      const result = LosslessJson.parse(text)
+      assert.isTrue(Result.isFailure(result) && result.failure.length > 0)
+    }
+  )
+
+  it.prop(
+    "any JSON comes back with the values it had",
+    [Tree, Schema.Literals(["", " ", "\n  "])],
+    ([tree, gap]) => {
+      const text = write(tree, gap)
+      assert.deepStrictEqual(tokens(again(text)), tokens(text))
+    },
+    { arbitrary: { runs: 500 } }
+  )
+
+  it.prop(
+    "any number comes back with the value it had",
+    [Decimal],
+    ([number]) => {
+      assert.strictEqual(normalForm(again(literal(number))), normalForm(literal(number)))
+      assert.deepStrictEqual(tokens(again(`[0,${literal(number)}]`)), tokens(`[0,${literal(number)}]`))
+    },
+    { arbitrary: { runs: 2000 } }
+  )
+})

@@ -1,0 +1,84 @@
+// Programs as their users meet them: a process, its output, its exit code.
+import { Effect, type Scope } from "effect"
+import { spawn } from "node:child_process"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { dirname, join, resolve } from "node:path"
+
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface Running {
+  readonly stdout: () => string
+  readonly stderr: () => string
+  readonly kill: (signal: NodeJS.Signals) => void
+  readonly isRunning: () => boolean
+  readonly ended: Effect.Effect<Ended>
+}
+
+export const root = resolve(import.meta.dirname, "../../..")
+
+/** Nothing of this machine's settings but where programs are; the pinned Node first. */
+const environment = { PATH: `${dirname(process.execPath)}:${process.env["PATH"] ?? ""}`, NODE_NO_WARNINGS: "1" }
+
+const open = (command: string, args: ReadonlyArray<string>, env: Readonly<Record<string, string>>) => {
+  const child = spawn(command, args, { cwd: root, env: { ...environment, ...env }, stdio: ["ignore", "pipe", "pipe"] })
+  let stdout = ""
+  let stderr = ""
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text))
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text))
+  const ended = new Promise<Ended>((done, failed) => {
+    child.on("error", failed)
+    child.on("close", (code, signal) => done({ code, signal, stdout, stderr }))
+  })
+  const running: Running = {
+    stdout: () => stdout,
+    stderr: () => stderr,
+    kill: (signal) => void child.kill(signal),
+    isRunning: () => child.exitCode === null && child.signalCode === null,
+    ended: Effect.promise(() => ended)
+  }
+  return running
+}
+
+const started = (command: string, args: ReadonlyArray<string>, env: Readonly<Record<string, string>>) =>
+  Effect.acquireRelease(
+    Effect.sync(() => open(command, args, env)),
+    (running) => Effect.sync(() => running.kill("SIGKILL"))
+  )
+
+/** Starts `node examples/<file> …args`, killed at the latest when the scope closes. */
+export const start = (
+  file: string,
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>> = {}
+): Effect.Effect<Running, never, Scope.Scope> => started(process.execPath, [join("examples", file), ...args], env)
+
+export const run = (
+  file: string,
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>> = {}
+): Effect.Effect<Ended> => Effect.scoped(Effect.flatMap(start(file, args, env), ({ ended }) => ended))
+
+/** A command line as a person types it. */
+export const runShell = (line: string, env: Readonly<Record<string, string>> = {}): Effect.Effect<Ended> =>
+  Effect.scoped(Effect.flatMap(started("sh", ["-c", line], env), ({ ended }) => ended))
+
+/** A folder of the test's own. */
+export const folder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "replay-test-"))),
+  (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
+)
+
+/** Waits until something holds; programs and sockets run in real time. */
+export const eventually = (holds: () => boolean): Effect.Effect<void> =>
+  Effect.suspend(() => (holds() ? Effect.void : Effect.andThen(Effect.sleep("5 millis"), eventually(holds))))
+
+export const lastLine = (text: string): string => text.trimEnd().split("\n").at(-1) ?? ""
+
+/** What a shell hands on as one word. */
+export const word = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`

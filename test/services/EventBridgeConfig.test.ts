@@ -1,0 +1,222 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ConfigProvider, Duration, Effect, Redacted } from "effect"
+import { EventBridgeConfig, type EventBridgeOptions, InvalidConfiguration } from "../../src/index.ts"
+
+const secret = "s3cr3t-of-the-client"
+const credentials = { CXONE_CLIENT_ID: "the-client", CXONE_CLIENT_SECRET: secret }
+
+const made = Effect.map(EventBridgeConfig, (config) => config)
+
+const fromEnvironment = (env: Record<string, string>, options?: Parameters<typeof EventBridgeConfig.layerConfig>[0]) =>
+  made.pipe(
+    Effect.provide(EventBridgeConfig.layerConfig(options)),
+    Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env })))
+  )
+
+const required: EventBridgeOptions = { clientId: "the-client", clientSecret: Redacted.make(secret) }
+
+const fromOptions = (options: Partial<EventBridgeOptions> = {}) =>
+  made.pipe(Effect.provide(EventBridgeConfig.layer({ ...required, ...options })))
+
+const issuesOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.map(Effect.flip(effect), (error) => {
+    assert.instanceOf(error, InvalidConfiguration)
+    assert.notInclude(`${String(error)}${JSON.stringify(error)}`, secret)
+    return error.issues
+  })
+
+const namesOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.map(issuesOf(effect), (issues) => issues.map(({ name }) => name).toSorted())
+
+describe("EventBridgeConfig.layerConfig", () => {
+  it.effect("credentials are enough", () =>
+    Effect.gen(function* () {
+      const config = yield* fromEnvironment(credentials)
+      assert.strictEqual(Redacted.value(config.clientSecret), secret)
+      assert.notInclude(JSON.stringify(config), secret)
+      assert.deepInclude(config, {
+        baseUrl: "https://api.nicecxone.com",
+        clientId: "the-client",
+        tokenPath: "/oauth2/token",
+        scopes: [],
+        clientName: "effect-cxone-eventbridge",
+        topicId: undefined,
+        destination: undefined,
+        destinations: { allowedHosts: [], allowedCidrs: [] },
+        monitoringUrl: undefined,
+        rateLimit: undefined
+      })
+      assert.deepStrictEqual(
+        Object.values(config.timeouts).map((timeout) => Duration.toSeconds(timeout)),
+        [30, 15, 20]
+      )
+      assert.strictEqual(config.retry.maxRetries, 6)
+      assert.strictEqual(Duration.toMillis(config.retry.baseDelay), 200)
+      assert.strictEqual(Duration.toSeconds(config.retry.maxDelay), 10)
+      assert.strictEqual(Duration.toMinutes(config.retry.maxRetryAfter), 2)
+      assert.strictEqual(config.breaker.failures, 10)
+      assert.strictEqual(Duration.toMinutes(config.breaker.maxWait), 5)
+    })
+  )
+
+  it.effect("everything can be set", () =>
+    Effect.gen(function* () {
+      const config = yield* fromEnvironment({
+        ...credentials,
+        CXONE_INSTANCE_URL: "https://myorg.my.cxone.com/",
+        CXONE_TOKEN_PATH: "/api/v2/oauth/token",
+        CXONE_SCOPES: " eventbridge:read  eventbridge:write ",
+        CXONE_TOPIC_ID: "topic_pub_conversations",
+        MONITORING_WEBHOOK_URL: "https://monitor.example.com/hook?key=1",
+        DESTINATION_OVERRIDE_URL: "https://hooks.example.com:8443/in"
+      })
+      assert.deepInclude(config, {
+        baseUrl: "https://myorg.my.cxone.com",
+        tokenPath: "/api/v2/oauth/token",
+        scopes: ["eventbridge:read", "eventbridge:write"],
+        topicId: "topic_pub_conversations",
+        monitoringUrl: "https://monitor.example.com/hook?key=1",
+        destination: "https://hooks.example.com:8443/in",
+        destinations: { allowedHosts: ["hooks.example.com"], allowedCidrs: [] }
+      })
+    })
+  )
+
+  it.effect.each<[Record<string, string>, string]>([
+    [{ CXONE_REGION: "api-eu1.nicecxone.com" }, "https://api-eu1.nicecxone.com"],
+    [{ CXONE_REGION: "eu1.nicecxone.com", CXONE_INSTANCE_URL: "https://a.my.cxone.com" }, "https://a.my.cxone.com"],
+    [{ CXONE_REGION: "", CXONE_INSTANCE_URL: " " }, "https://api.nicecxone.com"],
+    [{ CXONE_INSTANCE_URL: "http://localhost:8099//" }, "http://localhost:8099"],
+    [{ CXONE_INSTANCE_URL: "http://127.0.0.1:8099" }, "http://127.0.0.1:8099"],
+    [{ CXONE_INSTANCE_URL: "http://[::1]:8099" }, "http://[::1]:8099"],
+    [{ CXONE_INSTANCE_URL: "https://gateway.example.com/cxone/" }, "https://gateway.example.com/cxone"]
+  ])("%j is at %s", ([env, baseUrl]) =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* fromEnvironment({ ...credentials, ...env })).baseUrl, baseUrl)
+    })
+  )
+
+  it.effect("the environment wins over options, which fill in what it leaves open", () =>
+    Effect.gen(function* () {
+      const options = { topicId: "from-options", tokenPath: "/from/options", baseUrl: "https://options.example.com" }
+      const config = yield* fromEnvironment({ ...credentials, CXONE_TOPIC_ID: "from-environment" }, options)
+      assert.strictEqual(config.topicId, "from-environment")
+      assert.strictEqual(config.tokenPath, "/from/options")
+      assert.strictEqual(config.baseUrl, "https://options.example.com")
+    })
+  )
+
+  it.effect("nothing set names both credentials", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* issuesOf(fromEnvironment({})), [
+        { name: "CXONE_CLIENT_ID", issue: "is missing" },
+        { name: "CXONE_CLIENT_SECRET", issue: "is missing" }
+      ])
+      const blank = fromEnvironment({ CXONE_CLIENT_ID: " ", CXONE_CLIENT_SECRET: " " })
+      assert.deepStrictEqual(yield* namesOf(blank), ["CXONE_CLIENT_ID", "CXONE_CLIENT_SECRET"])
+    })
+  )
+
+  it.effect("all that is wrong is told at once, and no value with it", () =>
+    Effect.gen(function* () {
+      const env = {
+        CXONE_CLIENT_SECRET: secret,
+        CXONE_INSTANCE_URL: `http://bus.example.com/${secret}`,
+        CXONE_TOKEN_PATH: `oauth2 ${secret}`,
+        CXONE_TOPIC_ID: "..",
+        MONITORING_WEBHOOK_URL: `https://user:${secret}@monitor.example.com/`
+      }
+      assert.deepStrictEqual(yield* namesOf(fromEnvironment(env)), [
+        "CXONE_CLIENT_ID",
+        "CXONE_INSTANCE_URL",
+        "CXONE_TOKEN_PATH",
+        "CXONE_TOPIC_ID",
+        "MONITORING_WEBHOOK_URL"
+      ])
+    })
+  )
+
+  it.effect.each(["not a host", "http://api.nicecxone.com", "api.nicecxone.com/path?x", "..", "host:port"])(
+    "a region of %j is told as the region's",
+    (region) =>
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* issuesOf(fromEnvironment({ ...credentials, CXONE_REGION: region })), [
+          { name: "CXONE_REGION", issue: "must be a host name such as api.nicecxone.com" }
+        ])
+      })
+  )
+})
+
+describe("EventBridgeConfig.layer", () => {
+  it.effect("takes what it is given", () =>
+    Effect.gen(function* () {
+      const config = yield* fromOptions({
+        baseUrl: "https://bus.example.com/",
+        clientName: "my app/1.0",
+        topicId: "a/b c",
+        timeouts: { page: "1 second" },
+        retry: { maxRetries: 0, baseDelay: 7 },
+        rateLimit: { limit: 25, window: "1 second" },
+        breaker: { failures: 3, maxWait: "1 minute" },
+        destinations: { allowedHosts: ["*.example.com", "[2606:4700::1]"], allowedCidrs: ["10.1.0.0/16", "fd00::/8"] }
+      })
+      assert.strictEqual(config.baseUrl, "https://bus.example.com")
+      assert.strictEqual(config.clientName, "my app/1.0")
+      assert.strictEqual(config.topicId, "a/b c")
+      assert.deepStrictEqual(
+        Object.values(config.timeouts).map((timeout) => Duration.toSeconds(timeout)),
+        [30, 1, 20]
+      )
+      assert.strictEqual(config.retry.maxRetries, 0)
+      assert.strictEqual(Duration.toMillis(config.retry.baseDelay), 7)
+      assert.strictEqual(config.rateLimit?.limit, 25)
+      assert.deepStrictEqual(config.breaker, { failures: 3, maxWait: Duration.minutes(1) })
+      assert.deepStrictEqual(config.destinations.allowedCidrs, ["10.1.0.0/16", "fd00::/8"])
+    })
+  )
+
+  it.effect.each<[string, Partial<EventBridgeOptions>]>([
+    ["clientId", { clientId: "" }],
+    ["clientSecret", { clientSecret: Redacted.make(" ") }],
+    ["baseUrl", { baseUrl: "http://bus.example.com" }],
+    ["baseUrl", { baseUrl: "http://127.0.0.1.example.com" }],
+    ["baseUrl", { baseUrl: "http://localhost.example.com" }],
+    ["baseUrl", { baseUrl: "ftp://bus.example.com" }],
+    ["baseUrl", { baseUrl: "bus.example.com" }],
+    ["baseUrl", { baseUrl: "https://user:pass@bus.example.com" }],
+    ["baseUrl", { baseUrl: "https://bus.example.com?tenant=1" }],
+    ["baseUrl", { baseUrl: "https://bus.example.com#a" }],
+    ["tokenPath", { tokenPath: "oauth2/token" }],
+    ["tokenPath", { tokenPath: "/oauth2/token?x=1" }],
+    ["clientName", { clientName: "" }],
+    ["clientName", { clientName: "my\r\nx-evil: 1" }],
+    ["clientName", { clientName: "mü" }],
+    ["topicId", { topicId: " " }],
+    ["topicId", { topicId: "." }],
+    ["topicId", { topicId: "a\ud800" }],
+    ["monitoringUrl", { monitoringUrl: "http://monitor.example.com/" }],
+    ["maxRetries", { retry: { maxRetries: -1 } }],
+    ["maxRetries", { retry: { maxRetries: 1.5 } }],
+    ["rateLimit", { rateLimit: { limit: 0, window: "1 second" } }],
+    ["breakerFailures", { breaker: { failures: 0 } }],
+    ["allowedHosts", { destinations: { allowedHosts: ["https://hooks.example.com"] } }],
+    ["allowedHosts", { destinations: { allowedHosts: ["*"] } }],
+    ["allowedCidrs", { destinations: { allowedCidrs: ["10.1.0.0"] } }]
+  ])("%s is refused: %j", ([name, options]) =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* namesOf(fromOptions(options)), [name])
+    })
+  )
+
+  it.effect("all issues at once, by the options' names", () =>
+    Effect.gen(function* () {
+      const options = { clientId: "", baseUrl: "x", monitoringUrl: "y", tokenPath: "z" }
+      assert.deepStrictEqual(yield* namesOf(fromOptions(options)), [
+        "baseUrl",
+        "clientId",
+        "monitoringUrl",
+        "tokenPath"
+      ])
+    })
+  )
+})

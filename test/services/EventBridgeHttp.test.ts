@@ -1,0 +1,405 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, Redacted, Result } from "effect"
+import { TestClock } from "effect/testing"
+import { EventBridgeHttp, type EventBridgeOptions, LosslessJson, Token } from "../../src/index.ts"
+import { Emulator, EmulatorClient, Fault } from "../../src/emulator/index.ts"
+import {
+  type Answer,
+  type Answerer,
+  calls,
+  collectLogs,
+  firstPage,
+  json,
+  layerHttp,
+  layerTransport,
+  layerWire,
+  receipt,
+  replayOf,
+  secret,
+  text,
+  tokenRequests,
+  Wire,
+  withTokens
+} from "./Support.ts"
+
+const withHttp = (answerer: Answerer, options: Partial<EventBridgeOptions> = {}, token = {}) => {
+  const wire = layerWire(withTokens(answerer, token))
+  return <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    effect.pipe(Effect.provide(layerHttp(options)), Effect.provide(wire), Effect.provide(collectLogs().layer))
+}
+
+const list = (request: Parameters<EventBridgeHttp["Service"]["listDeadLetters"]>[0] = firstPage) =>
+  Effect.flatMap(EventBridgeHttp, (http) => http.listDeadLetters(request))
+
+const replay = (request = replayOf()) => Effect.flatMap(EventBridgeHttp, (http) => http.replay(request))
+
+/** Runs with all the time in the world. */
+const timeless = Effect.fnUntraced(function* <A, E, R>(effect: Effect.Effect<A, E, R>) {
+  const fiber = yield* Effect.forkChild(effect)
+  yield* TestClock.adjust("1 hour")
+  return yield* Fiber.join(fiber)
+})
+
+const emptyPage: Answerer = () => json({ events: [] })
+const taken: Answerer = () => json(receipt)
+
+const odd = "a/b?c#d e ü%."
+const oddEncoded = "a%2Fb%3Fc%23d%20e%20%C3%BC%25."
+
+describe("EventBridgeHttp.listDeadLetters", () => {
+  it.effect("asks with token, client name and the page wanted", () =>
+    Effect.gen(function* () {
+      yield* list({ topicId: odd, limit: 7, nextPageToken: "eyJ+/&=" })
+      const [request] = yield* calls
+      assert.strictEqual(request?.method, "GET")
+      assert.strictEqual(request?.url.href.split("?")[0], "https://bus.example.com/api/v2/eventbridge/dlq/events")
+      assert.deepStrictEqual(Array.from(request?.url.searchParams ?? []), [
+        ["topicId", odd],
+        ["limit", "7"],
+        ["nextPageToken", "eyJ+/&="]
+      ])
+      assert.strictEqual(request?.headers["authorization"], "Bearer token-1")
+      assert.strictEqual(request?.headers["accept"], "application/json")
+      assert.strictEqual(request?.headers["x-genesys-client-name"], "effect-cxone-eventbridge")
+      assert.notProperty(request?.headers, "idempotency-key")
+      assert.strictEqual(request?.body, "")
+    }).pipe(withHttp(emptyPage))
+  )
+
+  it.effect("the first page has no token, and the client name is configurable", () =>
+    Effect.gen(function* () {
+      yield* list()
+      const [request] = yield* calls
+      assert.strictEqual(request?.url.search, "?topicId=topic-1&limit=50")
+      assert.strictEqual(request?.headers["x-genesys-client-name"], "my app")
+    }).pipe(withHttp(emptyPage, { clientName: "my app" }))
+  )
+
+  it.effect("a base URL may have a path and a slash at its end", () =>
+    Effect.gen(function* () {
+      yield* list()
+      assert.deepStrictEqual(
+        (yield* Wire).sent.map(({ url }) => url.pathname),
+        ["/gateway/oauth2/token", "/gateway/api/v2/eventbridge/dlq/events"]
+      )
+    }).pipe(
+      Effect.provide(layerHttp({ baseUrl: "https://bus.example.com/gateway/" })),
+      Effect.provide(
+        layerWire(({ method }) => json(method === "POST" ? { access_token: "t", expires_in: 3600 } : { events: [] }))
+      )
+    )
+  )
+
+  it.effect("reads letters digit by digit, and what is no letter as such", () => {
+    const letter =
+      '{"eventId":"e","topicId":"t","payload":{"n":12345678901234567890,"__proto__":{"z":-0}},"extra":1e400}'
+    return Effect.gen(function* () {
+      const page = yield* list()
+      assert.strictEqual(page.nextPageToken, "next")
+      assert.deepStrictEqual(page.letters.map(Result.isSuccess), [true, false])
+      assert.strictEqual(JSON.stringify(page.letters[0]?.pipe(Result.getOrThrow)), letter)
+    }).pipe(withHttp(() => text(`{"events":[${letter},{"eventId":7}],"nextPageToken":"next"}`)))
+  })
+
+  it.effect.each([
+    "<html>ok</html>",
+    "",
+    "{}",
+    '{"events":{}}',
+    '{"events":[]',
+    "[]",
+    '{"events":[],"nextPageToken":3}'
+  ])("a page that cannot be read is final: %s", (body) =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(list())
+      assert.strictEqual(error.reason._tag, "MalformedResponse")
+      assert.deepInclude(error, { operation: "ListDeadLetters", tries: 1, ambiguous: false })
+      assert.lengthOf(yield* calls, 1)
+    }).pipe(withHttp(() => text(body)))
+  )
+
+  it.effect("a 404 is final and says so", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(list())
+      assert.strictEqual(error.reason._tag, "NotFound")
+      assert.include(error.message, "no such topic")
+      assert.lengthOf(yield* calls, 1)
+    }).pipe(withHttp(() => json({ message: "no such topic" }, 404)))
+  )
+
+  it.effect("a 403 names the scope that is missing", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(list())
+      assert.strictEqual(error.reason._tag, "Forbidden")
+      assert.include(error.hint, "eventbridge:read")
+    }).pipe(withHttp(() => json({ message: "denied" }, 403)))
+  )
+})
+
+describe("EventBridgeHttp.replay", () => {
+  it.effect("puts the body at the topic's path, with its key", () =>
+    Effect.gen(function* () {
+      const request = replayOf("evt_ü 🎉", odd)
+      const { receipt: given } = yield* replay(request)
+      assert.deepStrictEqual(given, receipt)
+      const [put] = yield* calls
+      assert.strictEqual(put?.method, "PUT")
+      assert.strictEqual(put?.url.pathname, `/api/v2/eventbridge/topics/${oddEncoded}/events`)
+      assert.strictEqual(put?.url.search, "")
+      assert.strictEqual(put?.headers["idempotency-key"], "replay-evt_%C3%BC %F0%9F%8E%89-v1")
+      assert.strictEqual(put?.headers["authorization"], "Bearer token-1")
+      assert.strictEqual(put?.headers["accept"], "application/json")
+      assert.strictEqual(put?.headers["x-genesys-client-name"], "effect-cxone-eventbridge")
+      assert.match(put?.headers["content-type"] ?? "", /^application\/json\b/)
+      assert.strictEqual(put?.body, JSON.stringify(request.body))
+    }).pipe(withHttp(taken))
+  )
+
+  it.effect("the payload is on the wire as it came", () => {
+    const payload =
+      '{"a":12345678901234567890,"b":0.1000000000000000055511151231257827,"c":[1e400,-0,-0.0],"__proto__":{"d":"\\ud800"}}'
+    return Effect.gen(function* () {
+      yield* replay(replayOf("e", "t", Result.getOrThrow(LosslessJson.parse(payload))))
+      const [put] = yield* calls
+      assert.include(put?.body, `"originalPayload":${payload},`)
+    }).pipe(withHttp(taken))
+  })
+
+  it.effect("201 is as good as 200", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* replay(), { receipt })
+    }).pipe(withHttp(() => json(receipt, 201)))
+  )
+
+  it.effect.each(["<html>ok</html>", "", "{}", '{"eventId":"evt_1"', '{"eventId":1,"status":"queued"}'])(
+    "a receipt that cannot be read was a success all the same, and is not asked for again: %s",
+    (body) =>
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* replay(), { receipt: undefined })
+        assert.lengthOf(yield* calls, 1)
+      }).pipe(withHttp(() => text(body)))
+  )
+
+  it.effect("a retry repeats bytes and key", () =>
+    Effect.gen(function* () {
+      yield* timeless(replay())
+      const sent = yield* calls
+      assert.lengthOf(sent, 4)
+      assert.strictEqual(new Set(sent.map(({ body }) => body)).size, 1)
+      assert.strictEqual(new Set(sent.map(({ headers }) => headers["idempotency-key"])).size, 1)
+    }).pipe(withHttp((_, index) => [text("", 503), "reset" as const, text("", 429)][index] ?? json(receipt)))
+  )
+
+  const conflict = () => json({ message: "used before" }, 409)
+
+  it.effect.each<[string, () => Answer, boolean]>([
+    ["429", () => text("", 429), false],
+    ["503", () => text("", 503), true],
+    ["500", () => text("", 500), true],
+    ["408", () => text("", 408), true],
+    ["reset", () => "reset", true]
+  ])("a 409 after a %s: an earlier try may have arrived", ([, first, ambiguous]) =>
+    Effect.gen(function* () {
+      const error = yield* timeless(Effect.flip(replay()))
+      assert.strictEqual(error.reason._tag, "DuplicateDetected")
+      assert.deepInclude(error, { operation: "ReplayEvent", tries: 2, ambiguous })
+    }).pipe(withHttp((_request, index) => (index === 0 ? first() : conflict())))
+  )
+
+  it.effect("a 409 on the first try is not ambiguous", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(replay())
+      assert.strictEqual(error.reason._tag, "DuplicateDetected")
+      assert.deepInclude(error, { tries: 1, ambiguous: false })
+    }).pipe(withHttp(conflict))
+  )
+
+  it.effect("a 409 after one of several tries that may have arrived is ambiguous", () =>
+    Effect.gen(function* () {
+      const error = yield* timeless(Effect.flip(replay()))
+      assert.deepInclude(error, { tries: 4, ambiguous: true })
+    }).pipe(withHttp((_, index) => [text("", 429), "reset" as const, text("", 429)][index] ?? conflict()))
+  )
+
+  it.effect("an answer that breaks off is tried again, and its 409 is our own", () =>
+    Effect.gen(function* () {
+      const http = yield* EventBridgeHttp
+      const page = yield* http.listDeadLetters({ ...firstPage, topicId: "topic_pub_conversations" })
+      const [eventId] = page.letters.map((letter) => Result.getOrThrow(letter).eventId)
+      const request = replayOf(eventId, "topic_pub_conversations")
+      const error = yield* timeless(Effect.flip(http.replay(request)))
+      assert.deepInclude(error, { tries: 2, ambiguous: true })
+      assert.strictEqual(error.reason._tag, "DuplicateDetected")
+      const { stats } = yield* Emulator
+      assert.deepStrictEqual((yield* stats).deliveries, { [request.idempotencyKey]: 1 })
+    }).pipe(
+      Effect.provide(layerHttp({ clientId: "demo", clientSecret: Redacted.make("demo") })),
+      Effect.provide(
+        EmulatorClient.layerEmulator({
+          script: ({ attempt, route }) => (route === "replay" && attempt === 1 ? Fault.Truncated() : undefined)
+        })
+      )
+    )
+  )
+})
+
+describe("EventBridgeHttp and its token", () => {
+  it.effect("a 401 has the token renewed, once, and the call sent again", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* replay(), { receipt })
+      const sent = yield* calls
+      assert.deepStrictEqual(
+        sent.map(({ headers }) => headers["authorization"]),
+        ["Bearer token-1", "Bearer token-2"]
+      )
+      assert.strictEqual(new Set(sent.map(({ body }) => body)).size, 1)
+    }).pipe(withHttp((_, index) => (index === 0 ? text("", 401) : json(receipt))))
+  )
+
+  it.effect("a second 401 is final", () =>
+    Effect.gen(function* () {
+      const error = yield* timeless(Effect.flip(replay()))
+      assert.strictEqual(error.reason._tag, "Unauthorized")
+      assert.deepInclude(error, { tries: 2, ambiguous: false, operation: "ReplayEvent" })
+      assert.lengthOf(yield* calls, 2)
+      assert.lengthOf(yield* tokenRequests, 2)
+    }).pipe(withHttp(() => json({ message: "expired" }, 401)))
+  )
+
+  it.effect("64 calls that are refused together share one renewal", () =>
+    Effect.gen(function* () {
+      const all = Array.from({ length: 64 }, (_, index) => replay(replayOf(`evt_${index}`)))
+      yield* Effect.all(all, { concurrency: "unbounded" })
+      assert.lengthOf(yield* tokenRequests, 2)
+      assert.lengthOf(yield* calls, 128)
+    }).pipe(
+      withHttp(({ headers }) =>
+        headers["authorization"] === "Bearer token-1" ? Effect.as(Effect.sleep(0), text("", 401)) : json(receipt)
+      ),
+      (self) => timeless(self)
+    )
+  )
+
+  it.effect("a token that cannot be had fails the call with the token's own error, and nothing is sent", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(replay())
+      assert.deepInclude(error, { operation: "Token", tries: 1 })
+      assert.strictEqual(error.reason._tag, "Unauthorized")
+      assert.lengthOf(yield* calls, 0)
+    }).pipe(Effect.provide(layerHttp()), Effect.provide(layerWire(() => json({ error: "invalid_client" }, 401))))
+  )
+
+  const echo: Answerer = ({ headers }) =>
+    json({ message: `bad request with ${headers["authorization"]} of ${secret}` }, 400)
+
+  const long = `token-with-${"0123456789".repeat(80)}`
+
+  const shown = (error: unknown) => `${String(error)}${JSON.stringify(error)}`
+
+  it.effect("a body that repeats the token does not get it into the error", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(replay())
+      assert.include(error.message, "Bearer <redacted> of <redacted>")
+      assert.notInclude(shown(error), "token-1")
+      assert.notInclude(shown(error), secret)
+    }).pipe(withHttp(echo))
+  )
+
+  it.effect("not even the part of it that is left where the body is cut", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(replay())
+      assert.notInclude(shown(error), "token-with")
+    }).pipe(
+      withHttp(({ headers }) => text(`${"x".repeat(180)} ${headers["authorization"]}`, 400), {}, { access_token: long })
+    )
+  )
+
+  it.effect("nor one in markup, or in a page that could not be read", () =>
+    Effect.gen(function* () {
+      for (const status of [400, 200, 200]) {
+        const error = yield* Effect.flip(list())
+        assert.strictEqual(error.reason._tag, status === 400 ? "SchemaViolation" : "MalformedResponse")
+        assert.notInclude(shown(error), "token-with")
+      }
+    }).pipe(
+      withHttp(
+        ({ headers }, index) =>
+          index === 0
+            ? text(`<html><title>Not allowed: ${headers["authorization"]}</title></html>`, 400)
+            : index === 1
+              ? text(`you sent ${headers["authorization"]}`)
+              : json({ events: headers["authorization"], nextPageToken: [headers["authorization"]] }),
+        {},
+        { access_token: long }
+      )
+    )
+  )
+
+  it.effect("nor into the log when a page is tried again", () => {
+    const logs = collectLogs()
+    return Effect.gen(function* () {
+      yield* timeless(list())
+      assert.lengthOf(logs.lines, 1)
+      assert.include(logs.lines[0]?.message, "Bearer <redacted>")
+    }).pipe(
+      Effect.provide(logs.layer),
+      withHttp(({ headers }, index) =>
+        index === 0 ? json({ message: `down for ${headers["authorization"]}` }, 503) : json({ events: [] })
+      )
+    )
+  })
+})
+
+describe("EventBridgeHttp.authorize", () => {
+  const authorize = Effect.flatMap(EventBridgeHttp, (http) => http.authorize(["ListDeadLetters", "ReplayEvent"]))
+
+  it.effect("names every scope the token lacks, before anything is sent", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(authorize)
+      assert.strictEqual(error.reason._tag, "Forbidden")
+      assert.deepInclude(error.reason, { scopes: ["eventbridge:read", "eventbridge:write"] })
+      assert.include(error.hint, "eventbridge:read eventbridge:write")
+      assert.deepInclude(error, { operation: "ListDeadLetters", tries: 0, ambiguous: false })
+      assert.lengthOf(yield* calls, 0)
+    }).pipe(withHttp(taken, {}, { scope: "eventbridge:subscriptions:read" }))
+  )
+
+  it.effect("names the call that would fail", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(authorize)
+      assert.deepInclude(error.reason, { scopes: ["eventbridge:write"] })
+      assert.strictEqual(error.operation, "ReplayEvent")
+    }).pipe(withHttp(taken, {}, { scope: "eventbridge:read" }))
+  )
+
+  it.effect.each(["eventbridge:write eventbridge:read", undefined, null, "api.all"])("goes ahead with %j", (scope) =>
+    Effect.gen(function* () {
+      yield* authorize
+      assert.lengthOf(yield* tokenRequests, 1)
+    }).pipe(withHttp(taken, {}, { scope }))
+  )
+
+  it.effect("tells wrong credentials", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(authorize)
+      assert.deepInclude(error, { operation: "Token" })
+    }).pipe(Effect.provide(layerHttp()), Effect.provide(layerWire(() => json({ error: "invalid_client" }, 401))))
+  )
+
+  it.effect("a token given by the application is taken as it is", () =>
+    Effect.gen(function* () {
+      yield* authorize
+      yield* replay()
+      const { sent } = yield* Wire
+      assert.deepStrictEqual(
+        sent.map(({ headers }) => headers["authorization"]),
+        ["Bearer mine"]
+      )
+    }).pipe(
+      Effect.provide(
+        EventBridgeHttp.layer.pipe(Layer.provide(Token.layerOf(Redacted.make("mine"))), Layer.provide(layerTransport()))
+      ),
+      Effect.provide(layerWire(withTokens(taken)))
+    )
+  )
+})

@@ -1,0 +1,94 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Result, Schema } from "effect"
+import { LosslessJson, ReplayOutcome } from "../../src/index.ts"
+import { ReplayTally } from "../../src/domain/ReplayTally.ts"
+import { PageLedger } from "../../src/workflows/PageLedger.ts"
+
+const outcome = (id: string) =>
+  ReplayOutcome.Accepted({
+    eventId: id,
+    letter: { eventId: id, topicId: "t" },
+    idempotencyKey: id,
+    latencyMillis: 1,
+    receipt: undefined,
+    confirmedBy: "UnreadableReceipt"
+  })
+
+const page = (index: number, last: boolean) => ({
+  token: index === 0 ? undefined : `token-${index}`,
+  nextPageToken: last ? undefined : `token-${index + 1}`,
+  letters: []
+})
+
+const sizes = Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 5 }))).check(
+  Schema.isMinLength(1),
+  Schema.isMaxLength(12)
+)
+const draws = Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1000 }))).check(
+  Schema.isMinLength(1),
+  Schema.isMaxLength(30)
+)
+const started = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 5 }))
+
+describe("the ledger of pages", () => {
+  it.prop(
+    "settles pages in order, never past an unfinished one, whatever order letters end in",
+    { sizes, draws, started },
+    ({ draws: order, sizes: pages, started: startedPages }) => {
+      const ledger = new PageLedger({ settledPages: 0, startedPages, pageToken: undefined }, new ReplayTally())
+      const left = [...pages]
+      let opened = 0
+      let done = 0
+      let step = 0
+      const open: Array<{ readonly index: number; readonly page: ReturnType<PageLedger["open"]> }> = []
+      const draw = () => order[step++ % order.length] ?? 0
+
+      const check = () => {
+        const { pageToken, settledPages, startedPages: reached } = ledger.position
+        const settled = left.slice(0, opened).findIndex((remaining) => remaining > 0)
+        assert.strictEqual(settledPages, settled === -1 ? opened : settled)
+        assert.strictEqual(
+          pageToken,
+          settledPages === 0 || settledPages === pages.length ? undefined : `token-${settledPages}`
+        )
+        assert.strictEqual(reached, Math.max(startedPages, opened))
+        assert.strictEqual(ledger.seen.letters, done)
+        assert.strictEqual(
+          ledger.settled.letters,
+          pages.slice(0, settledPages).reduce((total, size) => total + size, 0)
+        )
+      }
+
+      const openNext = () => {
+        const next = ledger.open(page(opened, opened === pages.length - 1), pages[opened] ?? 0)
+        assert.strictEqual(next.index, opened)
+        assert.strictEqual(next.wasInFlight, opened < startedPages)
+        open.push({ index: opened, page: next })
+        opened++
+        ledger.settle()
+        check()
+      }
+
+      while (opened < pages.length || left.some((remaining) => remaining > 0)) {
+        const unfinished = open.filter(({ index }) => (left[index] ?? 0) > 0)
+        const chosen = unfinished[draw() % Math.max(1, unfinished.length)]
+        if (chosen === undefined || (opened < pages.length && draw() % 3 === 0)) {
+          openNext()
+          continue
+        }
+        const before = ledger.position.settledPages
+        left[chosen.index] = (left[chosen.index] ?? 0) - 1
+        done++
+        const moved = ledger.add(chosen.page, outcome(`${chosen.index}-${done}`))
+        assert.strictEqual(moved, ledger.position.settledPages > before)
+        check()
+      }
+      assert.strictEqual(ledger.position.settledPages, pages.length)
+      assert.deepStrictEqual(ledger.settled.snapshot(), ledger.seen.snapshot())
+      // What a checkpoint keeps of it comes back as it was.
+      const kept = Result.getOrThrow(LosslessJson.parse(JSON.stringify(ledger.settled.snapshot())))
+      assert.deepStrictEqual(kept, ledger.settled.snapshot())
+    },
+    { arbitrary: { runs: 300 } }
+  )
+})

@@ -1,0 +1,458 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Fiber, Layer, Redacted, Schema } from "effect"
+import { CircuitBreaker, KeyValueStore, RateLimiter } from "effect/persistence"
+import { EmulatorClient, type EmulatorOptions, Fault } from "../../src/emulator/index.ts"
+import {
+  Audit,
+  AuditError,
+  Checkpoints,
+  DeadLetterQueue,
+  EventBridgeConfig,
+  EventBridgeHttp,
+  Metrics,
+  Notifier,
+  Replay,
+  type RunCheckpoint,
+  Token,
+  Transport
+} from "../../src/index.ts"
+import {
+  addsUp,
+  auditRecords,
+  count,
+  drive,
+  driven,
+  key,
+  keys,
+  letters,
+  library,
+  listRoute,
+  onEmulator,
+  once,
+  putRoute,
+  settle,
+  stats,
+  tokenRoute,
+  topicId,
+  world
+} from "./support/Harness.ts"
+
+type Event =
+  | { readonly is: "arrived"; readonly key: string }
+  | { readonly is: "recorded"; readonly eventId: string }
+  | { readonly is: "saved"; readonly checkpoint: RunCheckpoint }
+
+/** Checkpoints that take a while, note when they are kept, and fail when told to. */
+const recordedCheckpoints = (events: Array<Event>, delay: Duration.Input) =>
+  Layer.effect(
+    Checkpoints,
+    Effect.map(Checkpoints, ({ load, save }) =>
+      Checkpoints.of({
+        load,
+        save: (checkpoint) =>
+          Effect.sleep(delay).pipe(
+            Effect.andThen(save(checkpoint)),
+            Effect.andThen(Effect.sync(() => void events.push({ is: "saved", checkpoint })))
+          )
+      })
+    )
+  ).pipe(Layer.provide(Checkpoints.layer), Layer.provide(KeyValueStore.layerMemory))
+
+/** An audit that takes a while, some records longer than others, and fails from the n-th on. */
+const recordedAudit = (events: Array<Event>, failsFrom = Number.POSITIVE_INFINITY) => {
+  let recorded = 0
+  return Layer.succeed(Audit, {
+    record: (record) =>
+      Effect.suspend(() => {
+        if (++recorded >= failsFrom) return Effect.fail(new AuditError({ sink: "tape", detail: "torn" }))
+        return Effect.andThen(
+          Effect.sleep(Duration.millis((recorded * 37) % 150)),
+          Effect.sync(() => void events.push({ is: "recorded", eventId: "event_id" in record ? record.event_id : "" }))
+        )
+      })
+  })
+}
+
+/** The library, service by service. */
+const composed = (emulator: EmulatorOptions, events: Array<Event>, audit = recordedAudit(events)) =>
+  Layer.fresh(Replay.layer).pipe(
+    Layer.provideMerge(
+      Layer.mergeAll(
+        Layer.fresh(Notifier.layerNoop),
+        recordedCheckpoints(events, "30 millis"),
+        Layer.fresh(DeadLetterQueue.layer),
+        audit
+      )
+    ),
+    Layer.provideMerge(Layer.fresh(EventBridgeHttp.layer)),
+    Layer.provideMerge(Layer.fresh(Token.layer)),
+    Layer.provideMerge(Layer.fresh(Transport.layer)),
+    Layer.provideMerge(Layer.fresh(Metrics.layer)),
+    Layer.provide([CircuitBreaker.layerStoreMemory(), Layer.provide(RateLimiter.layer, RateLimiter.layerStoreMemory)]),
+    Layer.provideMerge(EventBridgeConfig.layer({ clientId: "demo", clientSecret: Redacted.make("demo") })),
+    Layer.provideMerge(
+      EmulatorClient.layerEmulator({
+        topicId,
+        ...emulator,
+        script: (request) => {
+          if (request.route === "replay") events.push({ is: "arrived", key: request.key })
+          return emulator.script?.(request)
+        }
+      })
+    )
+  )
+
+const pageOf = (index: number, pageSize: number): number => Math.floor(index / pageSize)
+const indexOf = (text: string): number => Number(/\d+/.exec(text)?.[0])
+
+/** What must hold at every moment of a run over pages that are full. */
+const assertOrder = (events: ReadonlyArray<Event>, pageSize: number) => {
+  const recorded = new Set<number>()
+  let started = 0
+  let settled = 0
+  for (const event of events) {
+    if (event.is === "recorded") recorded.add(indexOf(event.eventId))
+    if (event.is === "arrived") {
+      assert.isBelow(pageOf(indexOf(event.key), pageSize), started, `${event.key} was sent before its page was noted`)
+    }
+    if (event.is !== "saved") continue
+    const { checkpoint } = event
+    assert.isAtLeast(checkpoint.settledPages, settled)
+    assert.isAtLeast(checkpoint.startedPages, started)
+    settled = checkpoint.settledPages
+    started = checkpoint.startedPages
+    for (let index = 0; index < Math.min(settled * pageSize, checkpoint.tally.selected); index++) {
+      assert.isTrue(recorded.has(index), `page ${pageOf(index, pageSize)} settled before letter ${index} was recorded`)
+    }
+    const { outcomes } = checkpoint.tally
+    const total = outcomes.accepted + outcomes.duplicate + outcomes.exhausted + outcomes.rejected + outcomes.skipped
+    assert.isAtMost(total, recorded.size)
+  }
+}
+
+describe("pages settle in order", () => {
+  it.effect.each([1, 3, 16])("at concurrency %d, and never before their letters are recorded", (concurrency) => {
+    const events: Array<Event> = []
+    return Effect.gen(function* () {
+      const replay = yield* Replay
+      const report = yield* driven(replay.run({ topicId, pageSize: 6, concurrency }))
+      assert.strictEqual(report.success, 57)
+      assert.deepStrictEqual((yield* stats).deliveries, once(keys(57)))
+      assertOrder(events, 6)
+      const last = events.at(-1)
+      assert.strictEqual(last?.is, "saved")
+      assert.deepStrictEqual(last?.is === "saved" && last.checkpoint.report, report)
+      const positions = events.flatMap((event) => (event.is === "saved" ? [event.checkpoint.settledPages] : []))
+      assert.includeMembers(positions, [0, 5, 10])
+      assert.strictEqual(events.filter(({ is }) => is === "recorded").length, 57)
+    }).pipe(
+      Effect.provide(
+        composed(
+          {
+            queue: letters(57),
+            faults: {
+              seed: 3,
+              rates: { slow: { rate: 0.2, duration: Duration.seconds(3) }, "reset-after": { rate: 0.1 } }
+            }
+          },
+          events
+        )
+      )
+    )
+  })
+
+  it.effect("a slow letter holds back neither the others nor the pages before it", () => {
+    const events: Array<Event> = []
+    return Effect.gen(function* () {
+      const replay = yield* Replay
+      const fiber = yield* Effect.forkChild(replay.run({ topicId, pageSize: 5, concurrency: 4 }))
+      yield* drive(fiber, { until: () => events.filter(({ is }) => is === "recorded").length === 49 })
+      assert.strictEqual(Object.keys((yield* stats).deliveries).length, 49)
+      yield* Effect.forEach(Array.from({ length: 10 }), () => drive(fiber, { until: steps(5) }), { discard: true })
+      const settled = events.flatMap((event) => (event.is === "saved" ? [event.checkpoint.settledPages] : []))
+      assert.strictEqual(settled.at(-1), 2)
+      assert.strictEqual(fiber.pollUnsafe(), undefined)
+      yield* drive(fiber)
+      assert.strictEqual((yield* Fiber.join(fiber)).success, 50)
+      assertOrder(events, 5)
+    }).pipe(
+      Effect.provide(
+        composed(
+          {
+            queue: letters(50),
+            script: (request) => (request.key === key(12) ? Fault.Slow({ delay: Duration.seconds(19) }) : undefined)
+          },
+          events
+        )
+      )
+    )
+  })
+
+  const steps = (times: number) => {
+    let left = times
+    return () => left-- === 0
+  }
+})
+
+describe("a run halts, and can go on,", () => {
+  it.effect.each([1, 2, 17, 30])("when the audit fails at record %d: nothing after it settles", (failsFrom) => {
+    const events: Array<Event> = []
+    return Effect.gen(function* () {
+      const replay = yield* Replay
+      const error = yield* Effect.flip(driven(replay.run({ topicId, pageSize: 5, concurrency: 3 })))
+      assert.strictEqual(error._tag, "ReplayHalted")
+      if (error._tag !== "ReplayHalted") return
+      assert.strictEqual(error.reason._tag, "AuditError")
+      assert.include(error.message, "torn")
+      assert.isTrue(addsUp(error.report))
+      assert.strictEqual(error.report.status, "halted")
+      assert.strictEqual(error.report.letters, events.filter(({ is }) => is === "recorded").length)
+      assert.isAtMost(error.report.letters, failsFrom - 1)
+      assert.strictEqual(error.report.failed, 0)
+      assertOrder(events, 5)
+      // Letters that were on their way when it failed may still arrive; no others are sent.
+      assert.isAtMost(Object.keys((yield* stats).deliveries).length, failsFrom + 2 * 3)
+    }).pipe(Effect.provide(composed({ queue: letters(40) }, events, recordedAudit(events, failsFrom))))
+  })
+
+  const trouble = { on: false }
+  const runId = "run-1"
+  const request = { topicId, runId, pageSize: 8, concurrency: 5 }
+
+  it.effect.each([1, 20, 39])("when no token is to be had from letter %d on", (from) => {
+    trouble.on = true
+    return Effect.gen(function* () {
+      const halted = yield* Effect.flip(
+        driven(Effect.flatMap(Replay, (replay) => replay.run(request))).pipe(Effect.provide(library()))
+      )
+      assert.strictEqual(halted._tag, "ReplayHalted")
+      if (halted._tag !== "ReplayHalted") return
+      assert.strictEqual(halted.reason._tag === "EventBridgeError" && halted.reason.reason._tag, "Unauthorized")
+      assert.isTrue(addsUp(halted.report))
+      assert.deepStrictEqual([halted.report.failed, halted.report.outcomes.rejected], [0, 0])
+      assert.strictEqual(halted.report.success, Object.keys((yield* stats).deliveries).length)
+      assert.isBelow(halted.report.letters, 40)
+      assert.include(halted.report.stopped.why, "credentials")
+      // Not a token request a letter.
+      assert.isAtMost(count((yield* stats).requests, tokenRoute), 8)
+
+      trouble.on = false
+      const report = yield* driven(Effect.flatMap(Replay, (replay) => replay.run(request))).pipe(
+        Effect.provide(library())
+      )
+      assert.deepStrictEqual([report.status, report.letters, report.success, report.failed], ["completed", 40, 40, 0])
+      assert.strictEqual(report.initiatedAt, halted.report.initiatedAt)
+      const seen = yield* stats
+      assert.deepStrictEqual(seen.deliveries, once(keys(40)))
+      assert.deepStrictEqual(seen.distinctBodies, {})
+    }).pipe(
+      Effect.provide(
+        world({
+          queue: letters(40),
+          script: ({ attempt, key: name, route }) =>
+            !trouble.on
+              ? undefined
+              : route === "token" && attempt > 1
+                ? Fault.Answer({ status: 401, body: `{"error":"invalid_client"}` })
+                : route === "replay" && indexOf(name) >= from
+                  ? Fault.Revoke()
+                  : undefined
+        })
+      )
+    )
+  })
+
+  it.effect.each([1, 16])("when the service is down for longer than it waits (concurrency %d)", (concurrency) => {
+    trouble.on = true
+    let isDown = false
+    return Effect.gen(function* () {
+      const first = yield* Effect.flip(
+        driven(
+          Effect.flatMap(Replay, (replay) => replay.run({ ...request, concurrency })),
+          200
+        ).pipe(Effect.provide(library({ breaker: { failures: 5, maxWait: "2 minutes" } })))
+      )
+      assert.strictEqual(first._tag, "ReplayHalted")
+      if (first._tag !== "ReplayHalted") return
+      assert.strictEqual(first.reason._tag === "EventBridgeError" && first.reason.reason._tag, "ServiceUnavailable")
+      assert.include(first.message, "down for 2m")
+      assert.deepStrictEqual([first.report.success, first.report.failed], [10, 0])
+      assert.isAtLeast(first.report.seconds, 120)
+      assert.isAtMost(first.report.seconds, 180)
+      // Patience is not hammering.
+      assert.isAtMost(count((yield* stats).requests, putRoute), 120)
+
+      trouble.on = false
+      const report = yield* driven(Effect.flatMap(Replay, (replay) => replay.run({ ...request, concurrency }))).pipe(
+        Effect.provide(library())
+      )
+      assert.deepStrictEqual([report.letters, report.success, report.failed], [40, 40, 0])
+      assert.deepStrictEqual((yield* stats).deliveries, once(keys(40)))
+      assert.deepStrictEqual((yield* stats).distinctBodies, {})
+    }).pipe(
+      Effect.provide(
+        world({
+          queue: letters(40),
+          script: ({ key: name, route }) => {
+            isDown ||= route === "replay" && indexOf(name) >= 10
+            return trouble.on && isDown && (route !== "replay" || indexOf(name) >= 10) ? Fault.ResetBefore() : undefined
+          }
+        })
+      )
+    )
+  })
+})
+
+describe("a run that is run again under its id", () => {
+  it.effect("and was completed gives its report and sends nothing", () =>
+    Effect.gen(function* () {
+      const request = { topicId, runId: "done", pageSize: 4 }
+      const run = driven(Effect.flatMap(Replay, (replay) => replay.run(request)))
+      const first = yield* run.pipe(Effect.provide(library()))
+      const before = (yield* stats).requests
+      const records = (yield* auditRecords).length
+      const second = yield* run.pipe(Effect.provide(library()))
+      assert.deepStrictEqual(second, first)
+      assert.deepStrictEqual((yield* stats).requests, before)
+      assert.strictEqual((yield* auditRecords).length, records)
+    }).pipe(Effect.provide(world({ queue: letters(11) })))
+  )
+
+  it.effect("with other options is refused, and every difference named", () =>
+    Effect.gen(function* () {
+      const replay = yield* Replay
+      yield* replay.run({ topicId, runId: "r", limit: 3 })
+      const before = (yield* stats).requests
+      const error = yield* Effect.flip(
+        replay.run({
+          topicId: "another",
+          runId: "r",
+          pageSize: 7,
+          maxAttempts: 9,
+          failureReason: "502",
+          destination: "https://hooks.example.com/"
+        })
+      )
+      assert.strictEqual(error._tag, "CheckpointMismatch")
+      if (error._tag !== "CheckpointMismatch") return
+      assert.deepStrictEqual(error.differences, [
+        { option: "topicId", started: topicId, given: "another" },
+        { option: "pageSize", started: "50", given: "7" },
+        { option: "maxAttempts", started: "5", given: "9" },
+        { option: "destination", started: "null", given: "https://hooks.example.com/" },
+        { option: "failureReason", started: "null", given: "502" },
+        { option: "limit", started: "3", given: "null" }
+      ])
+      for (const { given, option } of error.differences) {
+        assert.include(error.message, option)
+        assert.include(error.message, given)
+      }
+      assert.deepStrictEqual((yield* stats).requests, before)
+    }).pipe(
+      Effect.provide(onEmulator({ queue: letters(5) }, { destinations: { allowedHosts: ["hooks.example.com"] } }))
+    )
+  )
+
+  it.effect("goes on from its checkpoint: pages that are settled are not read again", () =>
+    Effect.gen(function* () {
+      const request = { topicId, runId: "r", pageSize: 10, concurrency: 2 }
+      const run = Effect.flatMap(Replay, (replay) => replay.run(request))
+      yield* Effect.gen(function* () {
+        const fiber = yield* Effect.forkChild(run)
+        yield* settle
+        yield* drive(fiber, { until: () => arrivals.length >= 75 })
+        yield* Fiber.interrupt(fiber)
+      }).pipe(Effect.provide(library()))
+      const before = (yield* stats).requests
+      const recordsBefore = (yield* auditRecords).length
+      const report = yield* driven(run).pipe(Effect.provide(library()))
+      const after = (yield* stats).requests
+      assert.deepStrictEqual([report.letters, report.success], [100, 100])
+      assert.deepStrictEqual((yield* stats).deliveries, once(keys(100)))
+      // Seven pages were settled, one was under way.
+      assert.isAtMost(count(after, listRoute) - count(before, listRoute), 4)
+      assert.isAtMost(count(after, putRoute) - count(before, putRoute), 40)
+      const resumed = (yield* auditRecords).slice(recordsBefore).filter(({ detail }) => detail?.includes("resumed"))
+      assert.isAbove(resumed.length, 0)
+      assert.strictEqual(after[putRoute]?.["409"], resumed.length)
+      assert.isTrue(resumed.every(({ status }) => status === "SUCCESS"))
+    }).pipe(
+      Effect.provide(
+        world({
+          queue: letters(100),
+          script: ({ key: name, route }) => {
+            if (route !== "replay") return undefined
+            arrivals.push(name)
+            return Fault.Slow({ delay: Duration.millis(100) })
+          }
+        })
+      )
+    )
+  )
+  const arrivals: Array<string> = []
+
+  const whole = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
+
+  it.effect.prop(
+    "goes on wherever it was cut off: each letter is accepted once, with the same bytes",
+    {
+      seed: whole(0, 100_000),
+      size: whole(1, 60),
+      pageSize: whole(1, 12),
+      concurrency: whole(1, 16),
+      cuts: Schema.Array(whole(0, 60)).check(Schema.isMaxLength(4)),
+      limited: Schema.Boolean
+    },
+    ({ concurrency, cuts, limited, pageSize, seed, size }) => {
+      let arrived = 0
+      const limit = Math.max(1, size - 5)
+      const expected = limited ? limit : size
+      const request = { topicId, runId: "r", pageSize, concurrency, ...(limited ? { limit } : {}) }
+      const run = Effect.flatMap(Replay, (replay) => replay.run(request))
+      return Effect.gen(function* () {
+        for (const cut of cuts) {
+          yield* Effect.gen(function* () {
+            const until = arrived + cut
+            const fiber = yield* Effect.forkChild(run)
+            yield* drive(fiber, { until: () => arrived >= until, stepMillis: 7 })
+            yield* Fiber.interrupt(fiber)
+          }).pipe(Effect.provide(library()))
+        }
+        const report = yield* driven(run).pipe(Effect.provide(library()))
+        const seen = yield* stats
+        assert.deepStrictEqual(seen.deliveries, once(keys(expected)))
+        assert.deepStrictEqual(seen.distinctBodies, {})
+        assert.strictEqual(seen.retryAfterViolations, 0)
+        assert.isTrue(addsUp(report))
+        assert.deepStrictEqual(
+          [report.status, report.letters, report.success, report.failed, report.skipped],
+          ["completed", expected, expected, 0, 0]
+        )
+        const records = yield* auditRecords
+        assert.isTrue(records.every(({ status }) => status === "SUCCESS"))
+        assert.strictEqual(new Set(records.map(({ event_id }) => event_id)).size, expected)
+      }).pipe(
+        Effect.provide(
+          world({
+            queue: letters(size),
+            seed,
+            pages: seed % 2 === 0 ? "ragged" : "full",
+            faults: {
+              seed,
+              rates: {
+                slow: { rate: 0.3, duration: Duration.millis(40) },
+                "reset-after": { rate: 0.1 },
+                "5xx": { rate: 0.05 }
+              }
+            },
+            script: ({ route }) => {
+              if (route === "replay") arrived++
+              return undefined
+            }
+          })
+        )
+      )
+    },
+    { arbitrary: { runs: 60 } }
+  )
+})

@@ -1,0 +1,537 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Fiber, Layer, Option, Stream } from "effect"
+import { HttpClient, HttpClientError, type HttpClientRequest, HttpClientResponse } from "effect/http"
+import { KeyValueStore } from "effect/persistence"
+import { TestClock } from "effect/testing"
+import { Emulator, EmulatorClient, type EmulatorOptions, Fault } from "../../src/emulator/index.ts"
+import { Audit, AuditMemory, type EventBridgeOptions, Subscriptions } from "../../src/index.ts"
+import { definition } from "./support/Definitions.ts"
+import { driven, library, onEmulator } from "./support/Harness.ts"
+
+const registryUrl = "https://registry.example.com/hook?key=registry-secret"
+
+/** The library with a registry beside the emulator; the registry's answer is the test's. */
+const withRegistry = (
+  told: Array<{ readonly headers: HttpClientRequest.HttpClientRequest["headers"]; readonly body: unknown }>,
+  answer: (count: number) => number | "reset",
+  emulator: EmulatorOptions = {}
+) => {
+  const client = Layer.effect(
+    HttpClient.HttpClient,
+    Effect.map(EmulatorClient.make, (emulated) =>
+      HttpClient.make((request) => {
+        if (!request.url.startsWith("https://registry.example.com/")) return emulated.execute(request)
+        const { body, headers } = request
+        told.push({
+          headers,
+          body: body._tag === "Uint8Array" ? JSON.parse(new TextDecoder().decode(body.body)) : null
+        })
+        const status = answer(told.length)
+        return status === "reset"
+          ? Effect.fail(
+              new HttpClientError.HttpClientError({
+                reason: new HttpClientError.TransportError({ request, cause: new Error("socket hang up") })
+              })
+            )
+          : Effect.succeed(HttpClientResponse.fromWeb(request, new Response(null, { status })))
+      })
+    )
+  )
+  return library({ registryUrl }).pipe(
+    Layer.provideMerge(Layer.mergeAll(Audit.layerMemory, KeyValueStore.layerMemory, client)),
+    Layer.provideMerge(Emulator.layer(emulator))
+  )
+}
+
+const writes = Effect.map(
+  Effect.flatMap(Emulator, (emulator) => emulator.stats),
+  ({ subscriptionWrites }) => subscriptionWrites
+)
+
+const heldDescriptions = Effect.map(
+  Effect.flatMap(Emulator, (emulator) => emulator.subscriptions),
+  (all) => all.map(({ description, name }) => `${name}: ${String(description)}`)
+)
+
+const three = [definition("a"), definition("b"), definition("c")]
+
+const applied = (definitions: ReadonlyArray<unknown>, options?: { readonly prune?: boolean }) =>
+  Effect.gen(function* () {
+    const subscriptions = yield* Subscriptions
+    return yield* subscriptions.apply(yield* subscriptions.plan(definitions, options))
+  })
+
+const actions = (results: ReadonlyArray<{ readonly action: string }>) => results.map(({ action }) => action)
+
+describe("what is declared", () => {
+  it.effect("is created once, and then left alone", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(actions(yield* applied(three)), ["create", "create", "create"])
+      assert.deepStrictEqual(actions(yield* applied(three)), ["unchanged", "unchanged", "unchanged"])
+      assert.deepStrictEqual(yield* writes, { creates: 3, updates: 0, deletes: 0 })
+    }).pipe(Effect.provide(onEmulator()))
+  )
+
+  it.effect("is the same in another order, with absent defaults, and with what the service adds", () =>
+    Effect.gen(function* () {
+      const wanted = definition("a", { filters: [], deadLetterQueue: { enabled: true } })
+      const { filters: _, ...without } = wanted
+      yield* applied([definition("b"), wanted])
+      const reordered = definition("b", {
+        filters: (definition("b").filters ?? []).toReversed(),
+        endpoints: definition("b").endpoints.toReversed()
+      })
+      assert.deepStrictEqual(actions(yield* applied([reordered, without])), ["unchanged", "unchanged"])
+      assert.deepStrictEqual(yield* writes, { creates: 2, updates: 0, deletes: 0 })
+    }).pipe(Effect.provide(onEmulator()))
+  )
+
+  it.effect("that differs is shown field by field, before and after", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      yield* applied([definition("a")])
+      const { retryConfiguration } = definition("a")
+      const changed = definition("a", {
+        description: "second",
+        endpoints: [{ url: "https://new.example.com/", type: "webhook" }],
+        deadLetterQueue: { enabled: true },
+        retryConfiguration: { ...retryConfiguration, maxRetries: 9 }
+      })
+      const plan = yield* subscriptions.plan([changed])
+      const [action] = plan.actions
+      assert.strictEqual(action?._tag, "Update")
+      if (action?._tag !== "Update") return
+      assert.deepStrictEqual(
+        action.changes.map(({ after, before, field }) => [field, before, after]),
+        [
+          ["description", "first", "second"],
+          [
+            "endpoints",
+            [
+              { url: "https://consumer.example.com/webhook", type: "webhook" },
+              { url: "https://other.example.com/queue", type: "queue" }
+            ],
+            [{ url: "https://new.example.com/", type: "webhook" }]
+          ],
+          ["deadLetterQueue.endpointUrl", "https://dlq.example.com/events", null],
+          ["retryConfiguration.maxRetries", 5, 9]
+        ]
+      )
+      assert.deepStrictEqual(yield* writes, { creates: 1, updates: 0, deletes: 0 })
+    }).pipe(Effect.provide(onEmulator()))
+  )
+
+  it.effect("changed to and fro is really changed each time", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      for (const description of ["A", "B", "A", "B", "A", "B"]) {
+        yield* subscriptions.ensure(definition("n", { description }))
+        assert.deepStrictEqual(yield* heldDescriptions, [`n: ${description}`])
+      }
+      assert.deepStrictEqual(yield* writes, { creates: 1, updates: 5, deletes: 0 })
+    }).pipe(Effect.provide(onEmulator()))
+  )
+
+  it.effect("and deleted is created anew, not answered with the deleted twin", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const first = yield* subscriptions.create(definition("n"))
+      yield* subscriptions.delete(first.id)
+      const second = yield* subscriptions.create(definition("n"))
+      assert.notStrictEqual(second.id, first.id)
+      const emulator = yield* Emulator
+      assert.deepStrictEqual(
+        (yield* emulator.subscriptions).map(({ id }) => id),
+        [second.id]
+      )
+    }).pipe(Effect.provide(onEmulator()))
+  )
+
+  it.effect("for two ids in the same words is written to both", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const one = yield* subscriptions.create(definition("one"))
+      const two = yield* subscriptions.create(definition("two"))
+      const same = definition("same", { description: "for both" })
+      yield* subscriptions.update(one.id, same)
+      yield* subscriptions.update(two.id, same)
+      assert.deepStrictEqual(yield* heldDescriptions, ["same: for both", "same: for both"])
+    }).pipe(Effect.provide(onEmulator()))
+  )
+
+  it.effect("is created and updated with one body under different keys", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const wanted = definition("n")
+      const { id } = yield* subscriptions.create(definition("n", { description: "before" }))
+      yield* subscriptions.update(id, wanted)
+      yield* subscriptions.delete(id)
+      yield* subscriptions.create(wanted)
+      assert.deepStrictEqual(yield* heldDescriptions, ["n: first"])
+    }).pipe(Effect.provide(onEmulator()))
+  )
+
+  it.effect("twenty times at once is one subscription", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const results = yield* Effect.all(
+        Array.from({ length: 20 }, () => subscriptions.ensure(definition("n"))),
+        { concurrency: "unbounded" }
+      )
+      assert.strictEqual(new Set(results.map(({ id }) => id)).size, 1)
+      assert.deepStrictEqual(yield* writes, { creates: 1, updates: 0, deletes: 0 })
+    }).pipe(Effect.provide(onEmulator()))
+  )
+})
+
+describe("a write whose answer was lost", () => {
+  const lost: EmulatorOptions = {
+    script: ({ attempt, route }) =>
+      attempt === 1 && (route === "createSubscription" || route === "updateSubscription")
+        ? Fault.ResetAfter()
+        : undefined
+  }
+
+  it.effect("is one subscription, not two", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const { id } = yield* subscriptions.create(definition("n"))
+      yield* subscriptions.update(id, definition("n", { description: "second" }))
+      assert.deepStrictEqual(yield* writes, { creates: 1, updates: 1, deletes: 0 })
+      assert.deepStrictEqual(yield* heldDescriptions, ["n: second"])
+    }).pipe(driven, Effect.provide(onEmulator(lost)))
+  )
+
+  it.effect("is the same write for a process started again", () =>
+    Effect.gen(function* () {
+      const inOneProcess = Effect.gen(function* () {
+        return yield* (yield* Subscriptions).create(definition("n"))
+      })
+      // The first process dies before the answer; the second knows nothing of it.
+      const first = yield* inOneProcess.pipe(Effect.provide(library({ retry: { maxRetries: 0 } })), Effect.flip)
+      assert.strictEqual(first._tag, "EventBridgeError")
+      const second = yield* inOneProcess.pipe(Effect.provide(library()))
+      const emulator = yield* Emulator
+      assert.deepStrictEqual(
+        (yield* emulator.subscriptions).map(({ id }) => id),
+        [second.id]
+      )
+      assert.deepStrictEqual(yield* writes, { creates: 1, updates: 0, deletes: 0 })
+    }).pipe(
+      driven,
+      Effect.provide(
+        Layer.mergeAll(
+          EmulatorClient.layerEmulator({
+            script: ({ attempt, route }) =>
+              route === "createSubscription" && attempt === 1 ? Fault.ResetAfter() : undefined
+          }),
+          Audit.layerMemory,
+          KeyValueStore.layerMemory
+        )
+      )
+    )
+  )
+})
+
+describe("the quota", () => {
+  const held = (count: number): EmulatorOptions => ({
+    subscriptions: Array.from({ length: count }, (_, index) => definition(`held-${index}`))
+  })
+
+  it.effect("refuses the 101st before any write", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const wanted = [definition("held-0", { description: "changed" }), definition("new-1"), definition("new-2")]
+      const refused = yield* Effect.flip(subscriptions.plan(wanted))
+      assert.strictEqual(refused._tag, "QuotaExceeded")
+      assert.include(refused.message, "101")
+      const created = yield* Effect.flip(
+        Effect.andThen(subscriptions.create(definition("new-1")), subscriptions.create(definition("new-2")))
+      )
+      assert.strictEqual(created._tag, "QuotaExceeded")
+      const ensured = yield* Effect.flip(subscriptions.ensure(definition("new-2")))
+      assert.strictEqual(ensured._tag, "QuotaExceeded")
+      assert.deepStrictEqual(yield* writes, { creates: 1, updates: 0, deletes: 0 })
+    }).pipe(Effect.provide(onEmulator(held(99))))
+  )
+
+  it.effect("is looked at again when a plan is applied", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const plan = yield* subscriptions.plan([definition("new")])
+      yield* subscriptions.create(definition("meanwhile"))
+      assert.strictEqual((yield* Effect.flip(subscriptions.apply(plan)))._tag, "QuotaExceeded")
+      assert.deepStrictEqual(yield* writes, { creates: 1, updates: 0, deletes: 0 })
+    }).pipe(Effect.provide(onEmulator(held(99))))
+  )
+
+  it.effect("has room for what is pruned, which then goes first", () =>
+    Effect.gen(function* () {
+      const results = yield* applied([definition("new")], { prune: true })
+      assert.strictEqual(actions(results).at(-1), "create")
+      assert.deepStrictEqual(yield* writes, { creates: 1, updates: 0, deletes: 100 })
+    }).pipe(Effect.provide(onEmulator(held(100))))
+  )
+})
+
+describe("a plan", () => {
+  it.effect("refuses two subscriptions of one name and names both", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const emulator = yield* Emulator
+      const plan = yield* subscriptions.plan([definition("a", { description: "changed" }), definition("z")])
+      yield* emulator.duplicateSubscription("sub_000001")
+      const [first, second] = (yield* emulator.subscriptions).map(({ id }) => id)
+      for (const refused of [
+        yield* Effect.flip(subscriptions.apply(plan)),
+        yield* Effect.flip(subscriptions.plan([definition("a")])),
+        yield* Effect.flip(subscriptions.ensure(definition("a")))
+      ]) {
+        assert.strictEqual(refused._tag, "AmbiguousName")
+        assert.include(refused.message, `${first}, ${second}`)
+      }
+      assert.deepStrictEqual(yield* writes, { creates: 0, updates: 0, deletes: 0 })
+    }).pipe(Effect.provide(onEmulator({ subscriptions: [definition("a")] })))
+  )
+
+  it.effect("creates again what was deleted behind its back", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const emulator = yield* Emulator
+      const plan = yield* subscriptions.plan([definition("a"), definition("b", { description: "changed" })])
+      yield* emulator.removeSubscription("sub_000001")
+      yield* emulator.removeSubscription("sub_000002")
+      assert.deepStrictEqual(actions(yield* subscriptions.apply(plan)), ["create", "create"])
+      assert.deepStrictEqual(yield* heldDescriptions, ["a: first", "b: changed"])
+    }).pipe(Effect.provide(onEmulator({ subscriptions: [definition("a"), definition("b")] })))
+  )
+
+  it.effect("does not create twice what somebody else has created by now", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const plan = yield* subscriptions.plan([definition("a")])
+      yield* subscriptions.create(definition("a", { description: "by somebody else" }))
+      assert.deepStrictEqual(actions(yield* subscriptions.apply(plan)), ["update"])
+      assert.deepStrictEqual(yield* heldDescriptions, ["a: first"])
+    }).pipe(Effect.provide(onEmulator()))
+  )
+
+  it.effect("prunes what it lists and nothing else, and only when asked", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      assert.deepStrictEqual(actions(yield* applied([definition("a")])), ["unchanged"])
+      const plan = yield* subscriptions.plan([definition("a")], { prune: true })
+      yield* subscriptions.create(definition("later"))
+      const results = yield* subscriptions.apply(plan)
+      assert.deepStrictEqual(
+        results.map(({ action, name }) => `${action} ${name}`),
+        ["unchanged a", "delete b"]
+      )
+      assert.deepStrictEqual(yield* heldDescriptions, ["a: first", "later: first"])
+    }).pipe(Effect.provide(onEmulator({ subscriptions: [definition("a"), definition("b")] })))
+  )
+
+  it.effect("does what it can, and names what it could not do", () =>
+    Effect.gen(function* () {
+      const failed = yield* Effect.flip(applied(three))
+      assert.strictEqual(failed._tag, "ApplyIncomplete")
+      if (failed._tag !== "ApplyIncomplete") return
+      assert.deepStrictEqual(actions(failed.results), ["create", "create"])
+      assert.deepStrictEqual(
+        failed.failures.map(({ name }) => name),
+        ["b"]
+      )
+      assert.include(failed.message, "b: CreateSubscription")
+      assert.deepStrictEqual(yield* heldDescriptions, ["a: first", "c: first"])
+    }).pipe(
+      Effect.provide(
+        onEmulator({
+          script: (() => {
+            let creates = 0
+            return ({ route }) =>
+              route === "createSubscription" && ++creates === 2
+                ? Fault.Answer({ status: 400, body: '{"message":"no"}' })
+                : undefined
+          })()
+        })
+      )
+    )
+  )
+
+  it.effect("is not made of invalid definitions: every issue of all of them, and nothing is sent", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const invalid = [
+        { ...definition("a"), endpoints: [{ url: "http://plain.example.com", type: "webhook" }], eventType: "nope" },
+        definition("b"),
+        {
+          ...definition("b"),
+          retryConfiguration: { maxRetries: -1, backoffStrategy: "linear", initialDelayMs: 9, maxDelayMs: 1 },
+          filter: []
+        }
+      ]
+      const refused = yield* Effect.flip(subscriptions.plan(invalid))
+      assert.strictEqual(refused._tag, "InvalidSubscription")
+      if (refused._tag !== "InvalidSubscription") return
+      assert.deepStrictEqual(refused.issues.map(({ path }) => path).toSorted(), [
+        "[0].endpoints[0].url",
+        "[0].eventType",
+        "[2].filter",
+        "[2].name",
+        "[2].retryConfiguration.initialDelayMs",
+        "[2].retryConfiguration.maxRetries"
+      ])
+      const emulator = yield* Emulator
+      assert.deepStrictEqual((yield* emulator.stats).requests, {})
+    }).pipe(Effect.provide(onEmulator()))
+  )
+
+  it.effect("takes event types and operators the caller adds", () => {
+    const wanted = definition("a", {
+      eventType: "agent.state.changed",
+      filters: [{ field: "x", operator: "near", value: 1 }]
+    })
+    const options: Partial<EventBridgeOptions> = {
+      vocabulary: { eventTypes: ["agent.state.changed"], operators: ["near"] }
+    }
+    return Effect.gen(function* () {
+      assert.deepStrictEqual(actions(yield* applied([wanted])), ["create"])
+    }).pipe(Effect.provide(onEmulator({}, options)))
+  })
+})
+
+describe("the list", () => {
+  it.effect("comes whole over ragged pages", () =>
+    Effect.gen(function* () {
+      const all = yield* Stream.runCollect((yield* Subscriptions).list)
+      assert.lengthOf(new Set(all.map(({ id }) => id)).values().toArray(), 87)
+      assert.lengthOf(all, 87)
+    }).pipe(
+      Effect.provide(
+        onEmulator({ pages: "ragged", subscriptions: Array.from({ length: 87 }, (_, i) => definition(`n${i}`)) })
+      )
+    )
+  )
+})
+
+describe("delivery", () => {
+  it.effect("is confirmed once it is active without an error", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const { id } = yield* subscriptions.create(definition("n"))
+      const started = yield* Clock.currentTimeMillis
+      const status = yield* driven(subscriptions.confirmDelivery(id), 100)
+      assert.deepStrictEqual(status, { state: "active" })
+      const waited = (yield* Clock.currentTimeMillis) - started
+      // The third poll: after 1 s and 2 s more, each ±20 %.
+      assert.isAtLeast(waited, 2400)
+      assert.isAtMost(waited, 3800)
+    }).pipe(Effect.provide(onEmulator()))
+  )
+
+  it.effect("that never comes fails with the last state, the last error and the number of polls", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const { id } = yield* subscriptions.create(definition("n"))
+      const failed = yield* driven(Effect.flip(subscriptions.confirmDelivery(id)), 1000)
+      assert.strictEqual(failed._tag, "DeliveryNotConfirmed")
+      if (failed._tag !== "DeliveryNotConfirmed") return
+      assert.deepInclude(failed, { subscriptionId: id, state: "error", lastDeliveryError: "HTTP 502", polls: 10 })
+      const { subscriptionRecords } = yield* AuditMemory
+      assert.deepInclude(subscriptionRecords.at(-1), { operation: "CONFIRM_DELIVERY", status: "FAILED" })
+    }).pipe(Effect.provide(onEmulator({ delivery: { error: "HTTP 502" } })))
+  )
+
+  it.effect("is watched: each change once", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const { id } = yield* subscriptions.create(definition("n"))
+      const watching = yield* Effect.forkChild(subscriptions.watch(id).pipe(Stream.take(2), Stream.runCollect))
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(
+        (yield* Fiber.join(watching)).map(({ state }) => state),
+        ["pending", "active"]
+      )
+    }).pipe(Effect.provide(onEmulator({ delivery: { activeAfterPolls: 4 } })))
+  )
+})
+
+describe("the registry", () => {
+  it.effect("is told as the contract has it, again when it fails", () => {
+    const told: Parameters<typeof withRegistry>[0] = []
+    return Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      yield* driven(subscriptions.syncRegistry("sub\u0007 1", "active"))
+      assert.lengthOf(told, 3)
+      assert.strictEqual(told[0]?.headers["x-event-source"], "cxone-eventbridge")
+      const at = new Date(0).toISOString()
+      assert.deepInclude(told[2]?.body, { subscriptionId: "sub\u0007 1", state: "active" })
+      assert.deepStrictEqual(told[0]?.body, { subscriptionId: "sub\u0007 1", state: "active", timestamp: at })
+    }).pipe(Effect.provide(withRegistry(told, (count) => (count === 1 ? "reset" : count === 2 ? 503 : 204))))
+  })
+
+  it.effect("that refuses is a failure of its own: the subscription stays, the URL is not shown", () => {
+    const told: Parameters<typeof withRegistry>[0] = []
+    return Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const { id } = yield* subscriptions.create(definition("n"))
+      const failed = yield* driven(Effect.flip(subscriptions.syncRegistry(id, "active")))
+      assert.strictEqual(failed._tag, "RegistrySyncFailed")
+      assert.include(failed.message, "400")
+      assert.notInclude(`${failed.message}${JSON.stringify(failed)}`, "registry-secret")
+      assert.deepStrictEqual(yield* heldDescriptions, ["n: first"])
+      const { subscriptionRecords } = yield* AuditMemory
+      assert.deepInclude(subscriptionRecords.at(-1), {
+        operation: "SYNC_REGISTRY",
+        subscriptionId: id,
+        status: "FAILED"
+      })
+    }).pipe(Effect.provide(withRegistry(told, () => 400)))
+  })
+})
+
+describe("the audit", () => {
+  it.effect("has each operation, with its key or its failure", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const { id } = yield* subscriptions.create(definition("n"))
+      yield* subscriptions.update(id, definition("n", { description: "second" }))
+      yield* subscriptions.update(id, definition("n", { description: "second" }))
+      yield* subscriptions.get(id)
+      yield* subscriptions.delete(id)
+      yield* Effect.flip(subscriptions.get(id))
+      const { subscriptionRecords } = yield* AuditMemory
+      assert.deepStrictEqual(
+        subscriptionRecords.map(({ operation, status, subscriptionId }) => [operation, subscriptionId, status]),
+        [
+          ["CREATE", id, "SUCCESS"],
+          ["UPDATE", id, "SUCCESS"],
+          ["UPDATE", id, "UNCHANGED"],
+          ["GET", id, "SUCCESS"],
+          ["DELETE", id, "SUCCESS"],
+          ["GET", id, "FAILED"]
+        ]
+      )
+      assert.match(subscriptionRecords[0]?.details ?? "", /^idempotency key [0-9a-f]{64}$/)
+      assert.match(subscriptionRecords[5]?.details ?? "", /404/)
+    }).pipe(Effect.provide(onEmulator()))
+  )
+})
+
+it.effect("a missing scope is named before anything is written", () =>
+  Effect.gen(function* () {
+    const refused = yield* Effect.flip((yield* Subscriptions).create(definition("n")))
+    assert.include(`${refused.message} ${"hint" in refused ? refused.hint : ""}`, "eventbridge:subscriptions:write")
+    assert.deepStrictEqual(yield* writes, { creates: 0, updates: 0, deletes: 0 })
+  }).pipe(Effect.provide(onEmulator({ scopes: ["eventbridge:subscriptions:read"] })))
+)
+
+it.effect("a subscription that is not there is told as such", () =>
+  Effect.gen(function* () {
+    const subscriptions = yield* Subscriptions
+    const missing = yield* subscriptions
+      .get("nobody")
+      .pipe(Effect.catchReason("EventBridgeError", "NotFound", () => Effect.succeed(Option.none())))
+    assert.deepStrictEqual(missing, Option.none())
+  }).pipe(Effect.provide(onEmulator()))
+)
