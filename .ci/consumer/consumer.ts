@@ -10,7 +10,9 @@ const program = Effect.gen(function* () {
   const { actions } = yield* (yield* Subscriptions).plan([])
   const { deliveries } = yield* (yield* Emulator).stats
   const delivered = Object.values(deliveries).filter((times) => times === 1).length
-  console.log(`${report.success} of ${report.letters} letters accepted, ${delivered} of them once; ${actions.length} plans`)
+  console.log(
+    `${report.success} of ${report.letters} letters accepted, ${delivered} of them once; ${actions.length} plans`
+  )
   if (report.success !== 30 || delivered !== 30) return yield* Effect.die("not every letter was accepted once")
 })
 
