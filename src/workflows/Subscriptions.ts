@@ -78,7 +78,7 @@ export class Subscriptions extends Context.Service<
     /** Makes it what the definition says. Nothing is written where nothing differs. */
     readonly update: (id: string, definition: SubscriptionDefinition) => Effect.Effect<Subscription, SubscriptionError>
     readonly get: (id: string) => Effect.Effect<Subscription, EventBridgeError | AuditError>
-    readonly list: Stream.Stream<Subscription, EventBridgeError>
+    readonly list: Stream.Stream<Subscription, EventBridgeError | AuditError>
     readonly delete: (id: string) => Effect.Effect<void, EventBridgeError | AuditError>
     /** Creates, updates or leaves alone, by name. */
     readonly ensure: (definition: SubscriptionDefinition) => Effect.Effect<SubscriptionResult, SubscriptionError>
@@ -143,13 +143,24 @@ export class Subscriptions extends Context.Service<
           Effect.tap((value) => record({ operation, subscriptionId, status: "SUCCESS", ...describe(value) }))
         )
 
-    const list = PagedList.pages(
+    const everything = PagedList.pages(
       "ListSubscriptions",
       (nextPageToken) => http.listSubscriptions({ limit: pageSize, nextPageToken }),
       undefined
     ).pipe(Stream.flatMap(({ subscriptions }) => Stream.fromIterable(subscriptions)))
 
-    const held = Stream.runCollect(list)
+    const held = Stream.runCollect(everything)
+
+    const list = Stream.suspend(() => {
+      let count = 0
+      const keep = (status: SubscriptionAuditRecord["status"], details: string) =>
+        record({ operation: "LIST", subscriptionId: null, status, details })
+      return everything.pipe(
+        Stream.tap(() => Effect.sync(() => count++)),
+        Stream.tapError(({ message }) => keep("FAILED", message)),
+        Stream.concat(Stream.fromEffectDrain(Effect.suspend(() => keep("SUCCESS", `${count} subscriptions`))))
+      )
+    })
 
     const written = ({ idempotencyKey, subscription }: SubscriptionWrites.Written) => ({
       subscriptionId: subscription.id,
@@ -210,7 +221,7 @@ export class Subscriptions extends Context.Service<
 
     const create = Effect.fn("Subscriptions.create")(function* (input: SubscriptionDefinition) {
       const definition = yield* Effect.fromResult(validate.one(input))
-      const existing = yield* Stream.runCount(list)
+      const existing = yield* Stream.runCount(everything)
       yield* Effect.fromResult(checkQuota(existing, existing + 1))
       return yield* createValid(definition)
     })

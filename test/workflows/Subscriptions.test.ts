@@ -498,6 +498,7 @@ describe("the audit", () => {
       yield* subscriptions.update(id, definition("n", { description: "second" }))
       yield* subscriptions.update(id, definition("n", { description: "second" }))
       yield* subscriptions.get(id)
+      yield* Stream.runDrain(subscriptions.list)
       yield* subscriptions.delete(id)
       yield* Effect.flip(subscriptions.get(id))
       const { subscriptionRecords } = yield* AuditMemory
@@ -508,12 +509,13 @@ describe("the audit", () => {
           ["UPDATE", id, "SUCCESS"],
           ["UPDATE", id, "UNCHANGED"],
           ["GET", id, "SUCCESS"],
+          ["LIST", null, "SUCCESS"],
           ["DELETE", id, "SUCCESS"],
           ["GET", id, "FAILED"]
         ]
       )
       assert.match(subscriptionRecords[0]?.details ?? "", /^idempotency key [0-9a-f]{64}$/)
-      assert.match(subscriptionRecords[5]?.details ?? "", /404/)
+      assert.match(subscriptionRecords[6]?.details ?? "", /404/)
     }).pipe(Effect.provide(onEmulator()))
   )
 })
