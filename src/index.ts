@@ -58,7 +58,8 @@ export { Audit, AuditMemory } from "./services/Audit.ts"
 export * as CheckpointFiles from "./services/CheckpointFiles.ts"
 export { Checkpoints } from "./services/Checkpoints.ts"
 export { checkDestination, type DestinationPolicy } from "./services/DestinationGuard.ts"
-export { EventBridgeConfig, type EventBridgeOptions, type Timeouts } from "./services/EventBridgeConfig.ts"
+export { EventBridgeConfig } from "./services/EventBridgeConfig.ts"
+export type { EventBridgeOptions, Timeouts } from "./services/EventBridgeOptions.ts"
 export {
   EventBridgeHttp,
   type PageRequest,

@@ -1,137 +1,9 @@
-import {
-  Array as Arr,
-  Config,
-  Context,
-  Duration,
-  Effect,
-  Layer,
-  Option,
-  Redacted,
-  Result,
-  Schema,
-  SchemaIssue
-} from "effect"
-import { Url } from "effect/http"
-import ipaddr from "ipaddr.js"
+import { Array as Arr, Config, Context, Duration, Effect, Layer, Option, Redacted, Result } from "effect"
 import { InvalidConfiguration } from "../domain/InvalidConfiguration.ts"
 import { type RetryPolicy, defaultRetryPolicy } from "../domain/RetryPolicy.ts"
 import { defaultVocabulary, type Vocabulary } from "../domain/SubscriptionDefinition.ts"
 import type { DestinationPolicy } from "./DestinationGuard.ts"
-
-/** What an application sets. Everything but the credentials has a default. */
-export interface EventBridgeOptions {
-  /** `https://api.nicecxone.com` by default, or a tenant's own instance. https, except on loopback. */
-  readonly baseUrl?: string | undefined
-  readonly clientId: string
-  readonly clientSecret: Redacted.Redacted
-  /** `/oauth2/token` by default; tenant instances use `/api/v2/oauth/token`. */
-  readonly tokenPath?: string | undefined
-  /** Asked for with the token; by default none are named and the service grants what the client has. */
-  readonly scopes?: ReadonlyArray<string> | undefined
-  /** Sent as `X-Genesys-Client-Name`. Default `effect-cxone-eventbridge`. */
-  readonly clientName?: string | undefined
-  /** The topic of runs that name none. */
-  readonly topicId?: string | undefined
-  /** The destination override of runs that name none. */
-  readonly destination?: string | undefined
-  /** Where overrides may point; by default nowhere. */
-  readonly destinations?: Partial<DestinationPolicy> | undefined
-  /** Told of each letter that was sent. https, except on loopback. */
-  readonly monitoringUrl?: string | undefined
-  /** Told of each change of a subscription's state. https, except on loopback. */
-  readonly registryUrl?: string | undefined
-  /** Event types and operators beyond those this library knows: the service may add some. */
-  readonly vocabulary?: Partial<Vocabulary> | undefined
-  /** Deadlines of one try: 30 s in general, 15 s for a page, 20 s for a replay. */
-  readonly timeouts?: { readonly [Call in keyof Timeouts]?: Duration.Input | undefined } | undefined
-  readonly retry?:
-    | {
-        readonly baseDelay?: Duration.Input | undefined
-        readonly maxDelay?: Duration.Input | undefined
-        readonly maxRetries?: number | undefined
-        readonly maxRetryAfter?: Duration.Input | undefined
-      }
-    | undefined
-  /** So many requests in so much time, over all calls; unlimited by default. */
-  readonly rateLimit?: { readonly limit: number; readonly window: Duration.Input } | undefined
-  readonly breaker?:
-    | {
-        /** Failed tries in a row that open the breaker. Default 10, more than one call makes. */
-        readonly failures?: number | undefined
-        /** How long a call waits for the breaker to close before it gives up. Default 5 min. */
-        readonly maxWait?: Duration.Input | undefined
-      }
-    | undefined
-}
-
-export interface Timeouts {
-  readonly default: Duration.Duration
-  readonly page: Duration.Duration
-  readonly replay: Duration.Duration
-}
-
-const isSafeUrl = (value: string): boolean => {
-  const parsed = Url.fromString(value)
-  if (Result.isFailure(parsed)) return false
-  const { hash, hostname, password, protocol, username } = parsed.success
-  if (username !== "" || password !== "" || hash !== "") return false
-  return protocol === "https:" || (protocol === "http:" && /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname))
-}
-
-const check = <A>(predicate: (value: A) => boolean, message: string) =>
-  Schema.makeFilter<A>((value) => (predicate(value) ? undefined : message))
-
-// A message never quotes the value: what is wrong with a secret, or a URL that carries one, is still a secret.
-const required = (message: string) =>
-  Schema.String.annotate({ message })
-    .annotateKey({ messageMissingKey: message })
-    .check(check((value) => value.trim() !== "", message))
-
-const SafeUrl = Schema.String.check(
-  check(isSafeUrl, "must be an https URL (http on loopback only), without credentials or fragment")
-)
-const BaseUrl = SafeUrl.check(check((value) => !value.includes("?"), "must be a URL without a query"))
-
-const Cidr = Schema.String.check(check(ipaddr.isValidCIDR, "must be an address range such as 10.1.0.0/16"))
-const HostPattern = Schema.String.check(
-  check(
-    (value) => /^(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$|^\[[0-9a-f:.]+\]$/i.test(value),
-    "must be a host name such as hooks.example.com or *.example.com"
-  )
-)
-const HeaderValue = Schema.String.check(
-  check((value) => /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value), "must be printable ASCII")
-)
-const Positive = Schema.Number.check(
-  check((value) => Number.isInteger(value) && value > 0, "must be a whole number above 0")
-)
-
-/** Topic ids stand in paths, where `.` and `..` would be taken for steps and half a surrogate pair cannot be encoded. */
-export const TopicId = Schema.String.check(
-  check((value) => value.trim() !== "", "must not be empty"),
-  check((value) => value !== "." && value !== ".." && value.isWellFormed(), "is not a topic id")
-)
-
-const Options = Schema.Struct({
-  baseUrl: BaseUrl,
-  clientId: required("is missing"),
-  clientSecret: required("is missing"),
-  tokenPath: Schema.String.check(check((value) => /^\/[^\s?#]*$/.test(value), "must be a path such as /oauth2/token")),
-  scopes: Schema.Array(Schema.String),
-  clientName: HeaderValue,
-  topicId: Schema.UndefinedOr(TopicId),
-  destination: Schema.UndefinedOr(Schema.String),
-  allowedHosts: Schema.Array(HostPattern),
-  allowedCidrs: Schema.Array(Cidr),
-  monitoringUrl: Schema.UndefinedOr(SafeUrl),
-  registryUrl: Schema.UndefinedOr(SafeUrl),
-  maxRetries: Schema.Natural,
-  rateLimit: Schema.UndefinedOr(Positive),
-  breakerFailures: Positive
-})
-
-const decodeOptions = Schema.decodeUnknownResult(Options, { errors: "all" })
-const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
+import * as EventBridgeOptions from "./EventBridgeOptions.ts"
 
 type Issue = InvalidConfiguration["issues"][number]
 
@@ -167,7 +39,7 @@ export class EventBridgeConfig extends Context.Service<
     readonly monitoringUrl: string | undefined
     readonly registryUrl: string | undefined
     readonly vocabulary: Vocabulary
-    readonly timeouts: Timeouts
+    readonly timeouts: EventBridgeOptions.Timeouts
     readonly retry: RetryPolicy
     readonly rateLimit: { readonly limit: number; readonly window: Duration.Duration } | undefined
     readonly breaker: { readonly failures: number; readonly maxWait: Duration.Duration }
@@ -175,34 +47,16 @@ export class EventBridgeConfig extends Context.Service<
 >()("effect-cxone-eventbridge/services/EventBridgeConfig") {
   /** Validates the options. Fails with every issue there is. */
   static readonly make = Effect.fnUntraced(function* (
-    options: EventBridgeOptions,
+    options: EventBridgeOptions.EventBridgeOptions,
     describe: (issue: Issue) => Issue = (issue) => issue
   ) {
-    const decoded = decodeOptions({
-      baseUrl: options.baseUrl ?? "https://api.nicecxone.com",
-      clientId: options.clientId,
-      clientSecret: Redacted.value(options.clientSecret),
-      tokenPath: options.tokenPath ?? "/oauth2/token",
-      scopes: options.scopes ?? [],
-      clientName: options.clientName ?? "effect-cxone-eventbridge",
-      topicId: options.topicId,
-      destination: options.destination,
-      allowedHosts: options.destinations?.allowedHosts ?? [],
-      allowedCidrs: options.destinations?.allowedCidrs ?? [],
-      monitoringUrl: options.monitoringUrl,
-      registryUrl: options.registryUrl,
-      maxRetries: options.retry?.maxRetries ?? defaultRetryPolicy.maxRetries,
-      rateLimit: options.rateLimit?.limit,
-      breakerFailures: options.breaker?.failures ?? 10
-    })
-    if (Result.isFailure(decoded)) {
-      const { issues } = formatIssues(decoded.failure.issue)
-      const described = issues.map(({ message, path }) => describe({ name: String(path?.[0]), issue: message }))
+    const checked = EventBridgeOptions.check(options)
+    if (Result.isFailure(checked)) {
       // One wrong region may break several rules for URLs, which all come down to the same words.
       const isSame = (one: Issue, other: Issue) => one.name === other.name && one.issue === other.issue
-      return yield* new InvalidConfiguration({ issues: Arr.dedupeWith(described, isSame) })
+      return yield* new InvalidConfiguration({ issues: Arr.dedupeWith(checked.failure.map(describe), isSame) })
     }
-    const valid = decoded.success
+    const valid = checked.success
     const duration = (input: Duration.Input | undefined, otherwise: Duration.Input) =>
       Duration.fromInputUnsafe(input ?? otherwise)
     return EventBridgeConfig.of({
@@ -243,7 +97,9 @@ export class EventBridgeConfig extends Context.Service<
     })
   })
 
-  static readonly layer = (options: EventBridgeOptions): Layer.Layer<EventBridgeConfig, InvalidConfiguration> =>
+  static readonly layer = (
+    options: EventBridgeOptions.EventBridgeOptions
+  ): Layer.Layer<EventBridgeConfig, InvalidConfiguration> =>
     Layer.effect(EventBridgeConfig, EventBridgeConfig.make(options))
 
   /**
@@ -252,7 +108,7 @@ export class EventBridgeConfig extends Context.Service<
    * missing or wrong is reported all at once. `options` sets what the environment does not.
    */
   static readonly layerConfig = (
-    options?: Omit<Partial<EventBridgeOptions>, "clientId" | "clientSecret">
+    options?: Omit<Partial<EventBridgeOptions.EventBridgeOptions>, "clientId" | "clientSecret">
   ): Layer.Layer<EventBridgeConfig, InvalidConfiguration | Config.ConfigError> =>
     Layer.effect(
       EventBridgeConfig,

@@ -3,7 +3,8 @@ import type { DeadLetter } from "../domain/DeadLetter.ts"
 import { InvalidReplayOptions } from "../domain/ReplayError.ts"
 import type { RunOptions } from "../domain/RunCheckpoint.ts"
 import { checkDestination } from "../services/DestinationGuard.ts"
-import { EventBridgeConfig, TopicId } from "../services/EventBridgeConfig.ts"
+import { EventBridgeConfig } from "../services/EventBridgeConfig.ts"
+import { TopicId } from "../services/EventBridgeOptions.ts"
 import { defaultPageSize } from "./DeadLetterQueue.ts"
 
 /** Which letters of which topic a run replays, and how. */
