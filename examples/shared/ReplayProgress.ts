@@ -2,7 +2,7 @@
 import { Duration, Effect, Option, type Scope } from "effect"
 import type { ReplayReport } from "../../src/index.ts"
 
-const width = 24
+const width = 16
 const integer = new Intl.NumberFormat("en")
 
 const barOf = (share: number): string => {
@@ -10,27 +10,47 @@ const barOf = (share: number): string => {
   return "█".repeat(filled) + "░".repeat(width - filled)
 }
 
-const describe = (report: ReplayReport, total: Option.Option<number>): string => {
-  const rate = report.seconds > 0 ? report.letters / report.seconds : 0
-  const { failed, letters, skipped, success } = report
-  const counts = `${integer.format(success)} delivered, ${integer.format(failed)} failed, ${integer.format(skipped)} skipped`
-  const left = Option.match(total, {
-    onNone: () => "",
-    onSome: (all) =>
-      rate === 0
-        ? ", time left unknown"
-        : `, ${Duration.format(Duration.seconds(Math.ceil((all - letters) / rate)))} left`
+const rateOf = ({ letters, seconds }: ReplayReport): number => (seconds > 0 ? letters / seconds : 0)
+
+const timeLeft = (report: ReplayReport, total: Option.Option<number>): string | undefined =>
+  Option.match(total, {
+    onNone: () => undefined,
+    onSome: (all) => {
+      const rate = rateOf(report)
+      if (report.letters >= all) return undefined
+      return rate === 0
+        ? "time left unknown"
+        : `${Duration.format(Duration.seconds(Math.ceil((all - report.letters) / rate)))} left`
+    }
   })
+
+/** Counts, rate and time left, in words. */
+const line = (report: ReplayReport, total: Option.Option<number>): string => {
+  const { failed, letters, skipped, success } = report
   const of = Option.match(total, { onNone: () => "", onSome: (all) => ` of ${integer.format(all)}` })
-  return `${integer.format(letters)}${of} letters: ${counts}, ${integer.format(Math.round(rate))}/s${left}`
+  const counts = `${integer.format(success)} delivered, ${integer.format(failed)} failed, ${integer.format(skipped)} skipped`
+  const rate = `${integer.format(Math.round(rateOf(report)))}/s`
+  return [`${integer.format(letters)}${of} letters: ${counts}`, rate, timeLeft(report, total)]
+    .filter((part) => part !== undefined)
+    .join(", ")
 }
 
-const barLine = (report: ReplayReport, total: Option.Option<number>): string => {
-  const bar = Option.match(total, {
-    onNone: () => "",
-    onSome: (all) => `${barOf(all === 0 ? 1 : report.letters / all)} `
-  })
-  return `${bar}${describe(report, total)}`
+/** The same within the 80 columns of a terminal. */
+const bar = (report: ReplayReport, total: Option.Option<number>): string => {
+  const { failed, letters, skipped, success } = report
+  return [
+    Option.match(total, {
+      onNone: () => integer.format(letters),
+      onSome: (all) => `${barOf(all === 0 ? 1 : letters / all)} ${integer.format(letters)}/${integer.format(all)}`
+    }),
+    `${integer.format(success)} ok`,
+    `${integer.format(failed)} failed`,
+    `${integer.format(skipped)} skipped`,
+    `${integer.format(Math.round(rateOf(report)))}/s`,
+    timeLeft(report, total)
+  ]
+    .filter((part) => part !== undefined)
+    .join("  ")
 }
 
 /** Shows the progress of a run until the scope closes. `total` may become known on the way. */
@@ -41,7 +61,7 @@ export const show = Effect.fnUntraced(function* (
   const { columns, isTTY } = process.stderr
   if (isTTY) {
     const draw = Effect.zipWith(report, total, (now, all) => {
-      process.stderr.write(`\r\x1b[2K${barLine(now, all).slice(0, (columns || 80) - 1)}`)
+      process.stderr.write(`\r\x1b[2K${bar(now, all).slice(0, (columns || 80) - 1)}`)
     })
     yield* Effect.addFinalizer(() =>
       Effect.andThen(
@@ -53,11 +73,11 @@ export const show = Effect.fnUntraced(function* (
     return
   }
   let said = 0
-  const line = Effect.zipWith(report, total, (now, all) => {
+  const sayLine = Effect.zipWith(report, total, (now, all) => {
     // Nothing new, nothing said: a log is read later, and an hour of the same line hides what matters.
-    if (now.letters !== said) process.stderr.write(`${describe(now, all)}\n`)
+    if (now.letters !== said) process.stderr.write(`${line(now, all)}\n`)
     said = now.letters
   })
-  yield* Effect.addFinalizer(() => line)
-  yield* Effect.sleep("2 seconds").pipe(Effect.andThen(line), Effect.forever, Effect.forkScoped)
+  yield* Effect.addFinalizer(() => sayLine)
+  yield* Effect.sleep("2 seconds").pipe(Effect.andThen(sayLine), Effect.forever, Effect.forkScoped)
 })
