@@ -2,7 +2,7 @@
 import { Duration, Effect, Option, type Scope } from "effect"
 import type { ReplayReport } from "../../src/index.ts"
 
-const width = 16
+const width = 12
 const integer = new Intl.NumberFormat("en")
 
 const barOf = (share: number): string => {
