@@ -1,12 +1,13 @@
 // An EventBridge on a port, to try clients against: node examples/emulator.ts --port 8099 --faults few
-import { NodeHttpServer, NodeRuntime, NodeServices } from "@effect/platform-node"
+import { NodeHttpServer } from "@effect/platform-node"
 import { Console, Effect, Layer, Option, Redacted, Schema } from "effect"
-import { CliError, CliOutput, Command, Flag } from "effect/cli"
+import { Command, Flag } from "effect/cli"
 import { HttpServer, type HttpServerError } from "effect/http"
 import { createServer } from "node:http"
 import { BlockList, isIP } from "node:net"
-import type { SubscriptionDefinition } from "../src/domain/SubscriptionDefinition.ts"
 import { allScopes, defaultTopicId, Emulator, EmulatorServer, FaultPlan } from "../src/emulator/index.ts"
+import type { SubscriptionDefinition } from "../src/index.ts"
+import { main } from "./shared/Program.ts"
 
 class Refused extends Schema.TaggedError<Refused>()("Refused", { message: Schema.String }) {}
 
@@ -150,16 +151,4 @@ const emulator = Command.make(
   })
 ).pipe(Command.withDescription("A NICE CXone EventBridge to run clients against, until Ctrl-C"))
 
-// A wrong flag is answered with what is wrong, not with a page of help.
-const presenter = CliOutput.layerPresenter({
-  present: (output) =>
-    output._tag === "InvalidInvocation"
-      ? Console.error(output.errors.map(({ message }) => message).join("\n"))
-      : CliOutput.defaultPresenter.present(output)
-})
-
-Command.run(emulator, { version: "0.1.0" }).pipe(
-  Effect.tapError((error) => (CliError.isCliError(error) ? Effect.void : Console.error(error.message))),
-  Effect.provide(Layer.merge(NodeServices.layer, presenter)),
-  NodeRuntime.runMain({ disableErrorReporting: true })
-)
+main(emulator)

@@ -1,9 +1,9 @@
 // The OpenAPI document of the service, as far as this library speaks it: node examples/openapi.ts --out openapi.json
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { Console, Effect, FileSystem, Layer, Option } from "effect"
-import { CliError, CliOutput, Command, Flag } from "effect/cli"
+import { Console, Effect, FileSystem, Option } from "effect"
+import { Command, Flag } from "effect/cli"
 import { OpenApi } from "effect/http-api"
-import { EventBridgeApi } from "../src/api/EventBridgeApi.ts"
+import { EventBridgeApi } from "../src/index.ts"
+import { main } from "./shared/Program.ts"
 
 const openapi = Command.make(
   "openapi",
@@ -21,16 +21,4 @@ const openapi = Command.make(
   })
 ).pipe(Command.withDescription("Writes the OpenAPI document"))
 
-// A wrong flag is answered with what is wrong, not with a page of help.
-const presenter = CliOutput.layerPresenter({
-  present: (output) =>
-    output._tag === "InvalidInvocation"
-      ? Console.error(output.errors.map(({ message }) => message).join("\n"))
-      : CliOutput.defaultPresenter.present(output)
-})
-
-Command.run(openapi, { version: "0.1.0" }).pipe(
-  Effect.tapError((error) => (CliError.isCliError(error) ? Effect.void : Console.error(error.message))),
-  Effect.provide(Layer.merge(NodeServices.layer, presenter)),
-  NodeRuntime.runMain({ disableErrorReporting: true })
-)
+main(openapi)
