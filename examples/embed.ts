@@ -15,4 +15,8 @@ const Live = EventBridge.layerConfig().pipe(
   Layer.provide(NodeEventBridge.layer)
 )
 
-program.pipe(Effect.provide(Live), NodeRuntime.runMain)
+program.pipe(
+  Effect.provide(Live),
+  Effect.tapError(({ message }) => Console.error(message)),
+  NodeRuntime.runMain({ disableErrorReporting: true })
+)

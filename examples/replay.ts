@@ -26,7 +26,6 @@ const flags = {
   ),
   runId: Flag.String("run-id").pipe(
     Flag.withDescription("Name of the run; one that was cut off goes on, given the same --state"),
-    Flag.withSchema(Schema.NonEmptyString),
     Flag.optional
   ),
   state: Flag.String("state").pipe(

@@ -78,7 +78,7 @@ const subscriptions = Command.make(
           const { problems, results } = yield* applyDefinitions(yield* readDefinitions(input.file), input.prune)
           yield* Console.log(describeResults(results))
           if (problems.length > 0) yield* Console.error(problems.join("\n"))
-          yield* conclude(results.map(asJson))
+          if (input.json) yield* Console.log(JSON.stringify({ results: results.map(asJson), problems }))
           return problems.length === 0 ? undefined : yield* new ExitWith({ code: 1 })
         }
         case "plan": {

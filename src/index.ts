@@ -1,6 +1,7 @@
 export { EventBridgeApi } from "./api/EventBridgeApi.ts"
 export { AuditRecord, ReplayAuditRecord, SubscriptionAuditRecord } from "./domain/AuditRecord.ts"
 export { Classification } from "./domain/Classification.ts"
+export { clientVersion } from "./domain/ClientVersion.ts"
 export { DeadLetter, type UnreadableLetter } from "./domain/DeadLetter.ts"
 export type { DeadLetterPage } from "./domain/DeadLetterPage.ts"
 export {
@@ -77,8 +78,8 @@ export { type Progress, Transport, type TryError } from "./services/Transport.ts
 export { DeadLetterQueue, type QueueOptions } from "./workflows/DeadLetterQueue.ts"
 export { EventBridge, type Requirements } from "./workflows/EventBridge.ts"
 export { Replay, type RunRequest, type StartError } from "./workflows/Replay.ts"
-export type { ReplayOptions } from "./workflows/ReplayOptions.ts"
-export type { ReplayRun, RunIdentity } from "./workflows/ReplayRun.ts"
+export type { ReplayOptions, RunIdentity } from "./workflows/ReplayOptions.ts"
+export type { ReplayRun } from "./workflows/ReplayRun.ts"
 export {
   ApplyIncomplete,
   type ConfirmOptions,

@@ -2,6 +2,7 @@
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Config, Console, Data, Effect, Logger, Predicate, Runtime } from "effect"
 import { CliError, CliOutput, Command } from "effect/cli"
+import { clientVersion } from "../../src/index.ts"
 
 /** Ends the program with this code; everything there is to say has been said. */
 export class ExitWith extends Data.TaggedError("ExitWith")<{ readonly code: number }> {
@@ -32,7 +33,7 @@ export const main = <Name extends string, Input, ContextInput, E>(
   command: Command.Command<Name, Input, ContextInput, E, NodeServices.NodeServices>,
   args: ReadonlyArray<string> = process.argv.slice(2)
 ): void =>
-  Command.runWith(command, { version: "0.1.0" })(args).pipe(
+  Command.runWith(command, { version: clientVersion })(args).pipe(
     Effect.tapError((error) =>
       CliError.isCliError(error) || error instanceof ExitWith ? Effect.void : Console.error(explain(error))
     ),

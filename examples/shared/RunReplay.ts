@@ -22,7 +22,7 @@ const shellWord = (word: string): string =>
 const resumeCommand = ({ request }: RunOptions, runId: string): string => {
   const given = process.argv.slice(2)
   const args = request.runId === undefined ? [...given, "--run-id", runId] : given
-  return ["node", "examples/replay.ts", ...args].map(shellWord).join(" ")
+  return ["npx", "node", "examples/replay.ts", ...args].map(shellWord).join(" ")
 }
 
 const howToGoOn = (options: RunOptions, runId: string): string =>

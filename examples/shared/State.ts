@@ -1,7 +1,17 @@
 // Where a program keeps what must outlive it: checkpoints and the audit, in a folder or nowhere.
-import { Effect, FileSystem, Layer, Option, Path } from "effect"
+import { Effect, FileSystem, Layer, Option, Path, Schema } from "effect"
 import { KeyValueStore } from "effect/persistence"
 import { Audit, CheckpointFiles } from "../../src/index.ts"
+
+export class StateUnusable extends Schema.TaggedError<StateUnusable>()("StateUnusable", {
+  folder: Schema.String,
+  problem: Schema.String
+}) {
+  readonly hint = "Name a folder that can be written to."
+  override get message(): string {
+    return `--state "${this.folder}" cannot be used: ${this.problem}`
+  }
+}
 
 export const layer = (state: Option.Option<string>) =>
   Option.match(state, {
@@ -11,7 +21,10 @@ export const layer = (state: Option.Option<string>) =>
         Effect.gen(function* () {
           const fs = yield* FileSystem.FileSystem
           const path = yield* Path.Path
-          yield* fs.makeDirectory(folder, { recursive: true })
+          yield* Effect.mapError(
+            fs.makeDirectory(folder, { recursive: true }),
+            ({ reason }) => new StateUnusable({ folder, problem: reason._tag })
+          )
           return Layer.merge(
             CheckpointFiles.layer(path.join(folder, "checkpoints")),
             Audit.layerFile(path.join(folder, "audit.jsonl"))

@@ -78,6 +78,12 @@ const pathText = (path: ReadonlyArray<PropertyKey | { readonly key: PropertyKey 
       return text === "" ? String(key) : `${text}.${String(key)}`
     }, "")
 
+/** What the parser says in its own terms, for the one who wrote the file. */
+const inWords = (message: string): string => {
+  if (message === "Missing key") return "is missing"
+  return message === "Expected no excess property" ? "is not a member of a definition" : message
+}
+
 const decodeName = Schema.decodeUnknownOption(Schema.Struct({ name: Schema.String }))
 
 /** A definition is found again by its name, so names must differ, those of definitions with other issues too. */
@@ -99,7 +105,7 @@ export const validator = ({ eventTypes, operators }: Vocabulary) => {
   const decodeOne = Schema.decodeUnknownResult(rules, options)
   const decodeAll = Schema.decodeUnknownResult(Schema.Array(rules), options)
   const issuesOf = ({ issue }: Schema.SchemaError): Issues =>
-    formatIssues(issue).issues.map(({ message, path }) => ({ path: pathText(path), issue: message }))
+    formatIssues(issue).issues.map(({ message, path }) => ({ path: pathText(path), issue: inWords(message) }))
   return {
     one: (input: unknown): Result.Result<SubscriptionDefinition, InvalidSubscription> =>
       Result.mapError(decodeOne(input), (error) => new InvalidSubscription({ issues: issuesOf(error) })),

@@ -50,15 +50,20 @@ export class DeliveryNotConfirmed extends Schema.TaggedError<DeliveryNotConfirme
   }
 }
 
-/** The service answered a write, yet does not hold what was written. */
+/** The service took a write, yet does not hold what was written. */
 export class WriteNotApplied extends Schema.TaggedError<WriteNotApplied>()("WriteNotApplied", {
   name: Schema.String,
-  /** Idempotency keys that were sent. */
-  generations: Schema.Int
+  id: Schema.String,
+  /** What the service holds (`before`) and what was written (`after`), where they differ; empty when it is gone. */
+  changes: Schema.Array(Schema.Struct({ field: Schema.String, before: Schema.Unknown, after: Schema.Unknown }))
 }) {
-  readonly hint = "Somebody else may be writing the same subscription; look at it before you try again."
+  readonly hint = "Declare it as the service holds it, or look who else writes it; it is not written again by itself."
   override get message(): string {
-    return `subscription "${this.name}" was written ${this.generations} times, and the service still holds something else`
+    const differences = this.changes.map(
+      ({ after, before, field }) => `${field} is ${JSON.stringify(before)}, not ${JSON.stringify(after)}`
+    )
+    const held = differences.length === 0 ? "the service does not show it" : differences.join("; ")
+    return `subscription "${this.name}" (${this.id}) was written, but ${held}`
   }
 }
 

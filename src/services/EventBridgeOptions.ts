@@ -78,6 +78,7 @@ const required = (message: string) =>
 const SafeUrl = Schema.String.check(
   rule(isSafeUrl, "must be an https URL (http on loopback only), without credentials or fragment")
 )
+const HttpsUrl = Schema.String.check(rule((value) => URL.parse(value)?.protocol === "https:", "must be an https URL"))
 const BaseUrl = SafeUrl.check(rule((value) => !value.includes("?"), "must be a URL without a query"))
 
 const Cidr = Schema.String.check(rule(ipaddr.isValidCIDR, "must be an address range such as 10.1.0.0/16"))
@@ -108,7 +109,7 @@ const Rules = Schema.Struct({
   scopes: Schema.Array(Schema.String),
   clientName: HeaderValue,
   topicId: Schema.UndefinedOr(TopicId),
-  destination: Schema.UndefinedOr(Schema.String),
+  destination: Schema.UndefinedOr(HttpsUrl),
   allowedHosts: Schema.Array(HostPattern),
   allowedCidrs: Schema.Array(Cidr),
   monitoringUrl: Schema.UndefinedOr(SafeUrl),

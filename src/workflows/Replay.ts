@@ -26,7 +26,7 @@ import * as ReplayOptions from "./ReplayOptions.ts"
 import * as ReplayRun from "./ReplayRun.ts"
 
 /** What a run is asked to do. */
-export interface RunRequest extends ReplayOptions.ReplayOptions, ReplayRun.RunIdentity {}
+export interface RunRequest extends ReplayOptions.ReplayOptions, ReplayOptions.RunIdentity {}
 
 /** Why a run, or a plan of one, does not start. */
 export type StartError =
@@ -72,8 +72,7 @@ export class Replay extends Context.Service<
     )
 
     const start = Effect.fn("Replay.start")(function* (request: RunRequest) {
-      const further = request.concurrency === undefined ? [] : ReplayOptions.checkConcurrency(request.concurrency)
-      const selection = yield* ReplayOptions.resolve(request, further)
+      const selection = yield* ReplayOptions.resolve(request, ReplayOptions.checkRun(request))
       return yield* ReplayRun.start(selection, request)
     }, Effect.provideContext(services))
 

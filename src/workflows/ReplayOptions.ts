@@ -25,6 +25,14 @@ export interface ReplayOptions {
   readonly destination?: string | undefined
 }
 
+/** Which run it is, and how many letters it sends at once. */
+export interface RunIdentity {
+  /** Names the run. One that was cut off goes on under its id; a new id is made by default. */
+  readonly runId?: string | undefined
+  /** Letters on their way at once. Default 16. */
+  readonly concurrency?: number | undefined
+}
+
 /** The options of a run, complete and checked. */
 export interface Selection {
   readonly options: RunOptions
@@ -37,7 +45,11 @@ const whole = (name: string, value: number, least: number): ReadonlyArray<string
     ? []
     : [`${name} must be a whole number of at least ${least}, not ${value}`]
 
-export const checkConcurrency = (concurrency: number): ReadonlyArray<string> => whole("concurrency", concurrency, 1)
+/** What is wrong with the options that say how a run is made, not which letters it is for. */
+export const checkRun = ({ concurrency = 1, runId = "run" }: RunIdentity): ReadonlyArray<string> => [
+  ...whole("concurrency", concurrency, 1),
+  ...(runId.trim() === "" ? ["runId must not be empty"] : [])
+]
 
 const decodeTopicId = Schema.decodeUnknownResult(TopicId)
 

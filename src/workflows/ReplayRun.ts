@@ -19,7 +19,7 @@ import { Notifier } from "../services/Notifier.ts"
 import { DeadLetterQueue } from "./DeadLetterQueue.ts"
 import { type LeftOut, LetterSelection, type Selected } from "./LetterSelection.ts"
 import { type OpenPage, PageLedger } from "./PageLedger.ts"
-import type { Selection } from "./ReplayOptions.ts"
+import type { RunIdentity, Selection } from "./ReplayOptions.ts"
 
 /** A run that has started: nothing is sent until its outcomes are pulled. */
 export interface ReplayRun {
@@ -31,13 +31,6 @@ export interface ReplayRun {
   readonly outcomes: Stream.Stream<ReplayOutcome, EventBridgeError | ReplayHalted>
   /** The report as it stands: final once `outcomes` has ended. */
   readonly report: Effect.Effect<ReplayReport>
-}
-
-export interface RunIdentity {
-  /** Names the run. One that was cut off goes on under its id; a new id is made by default. */
-  readonly runId?: string | undefined
-  /** Letters on their way at once. Default 16. */
-  readonly concurrency?: number | undefined
 }
 
 export const defaultConcurrency = 16

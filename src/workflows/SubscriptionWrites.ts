@@ -1,11 +1,11 @@
-import { Effect, Option } from "effect"
+import { Effect, Equal, Option, Schedule } from "effect"
 import type { EventBridgeError } from "../domain/EventBridgeError.ts"
 import type { Subscription } from "../domain/Subscription.ts"
 import { changesBetween, heldDefinition } from "../domain/SubscriptionChange.ts"
 import type { SubscriptionDefinition } from "../domain/SubscriptionDefinition.ts"
 import { type InvalidSubscription, WriteNotApplied } from "../domain/SubscriptionError.ts"
-import { EventBridgeHttp, type SubscriptionWrite } from "../services/EventBridgeHttp.ts"
-import { IdempotencyKeys, type KeyedWrite } from "../services/IdempotencyKeys.ts"
+import { EventBridgeHttp } from "../services/EventBridgeHttp.ts"
+import { IdempotencyKeys } from "../services/IdempotencyKeys.ts"
 
 /** A write that is known to have been done. */
 export interface Written {
@@ -16,15 +16,18 @@ export interface Written {
 
 export type WriteError = EventBridgeError | InvalidSubscription | WriteNotApplied
 
-/** So often a write is sent under another key before it is given up. */
-const maxGenerations = 64
+/** So many times a write is sent under another key before it is given up. */
+const maxGenerations = 32
+
+/** The service may take a moment to show what it has done: it is looked at again after 100, 200 and 400 ms. */
+const moment = Schedule.exponential("100 millis").pipe(Schedule.upTo({ times: 3 }))
 
 const resource = "/api/v2/eventbridge/subscriptions"
 
 /**
  * Writes that are read back. The service answers an idempotency key it knows from memory and does nothing, so an answer
- * does not show that a write was done: where the service does not hold what was written, the next generation of the key
- * is sent.
+ * does not show that a write was done. Where the service shows that it was not, and only there, the next generation of
+ * the key is sent: a second subscription, or a second change, is worse than an error.
  */
 export const make = Effect.gen(function* () {
   const http = yield* EventBridgeHttp
@@ -36,29 +39,66 @@ export const make = Effect.gen(function* () {
       Effect.catchReason("EventBridgeError", "NotFound", () => Effect.succeed(Option.none<Subscription>()))
     )
 
-  const write = Effect.fnUntraced(function* (
-    keyed: Omit<KeyedWrite, "generation"> & { readonly definition: SubscriptionDefinition },
-    send: (request: SubscriptionWrite) => Effect.Effect<Subscription, EventBridgeError>
+  /** The subscription after a write: as wanted, or as it still is when there has been time enough. */
+  const readBack = (id: string, definition: SubscriptionDefinition) =>
+    find(id).pipe(
+      Effect.repeat({
+        schedule: moment,
+        until: Option.exists((held) => changesBetween(held, definition).length === 0)
+      })
+    )
+
+  const notApplied = (definition: SubscriptionDefinition, id: string, held: Option.Option<Subscription>) =>
+    new WriteNotApplied({
+      name: definition.name,
+      id,
+      changes: Option.match(held, { onNone: () => [], onSome: (found) => changesBetween(found, definition) })
+    })
+
+  /**
+   * `known` are the subscriptions there were before. An id that is among them, or gone, is an answer from memory; any
+   * other is new, and no further one is asked for, whatever the service makes of the definition.
+   */
+  const create = Effect.fnUntraced(function* (
+    definition: SubscriptionDefinition,
+    known: ReadonlyArray<Subscription>
   ): Effect.fn.Return<Written, WriteError> {
-    const { definition } = keyed
-    for (let generation = 0; generation < maxGenerations; generation++) {
-      const idempotencyKey = yield* keys.keyOf({ ...keyed, generation })
-      const { id } = yield* send({ definition, idempotencyKey })
-      const held = yield* find(id)
+    for (let generation = 0; ; generation++) {
+      const idempotencyKey = yield* keys.keyOf({ method: "POST", resource, definition, against: null, generation })
+      const { id } = yield* http.createSubscription({ definition, idempotencyKey })
+      const held = yield* readBack(id, definition)
       if (Option.isSome(held) && changesBetween(held.value, definition).length === 0) {
         return { subscription: held.value, idempotencyKey }
       }
+      const isFromMemory = Option.isNone(held) || known.some((subscription) => subscription.id === id)
+      if (!isFromMemory || generation + 1 === maxGenerations) return yield* notApplied(definition, id, held)
     }
-    return yield* new WriteNotApplied({ name: definition.name, generations: maxGenerations })
   })
 
-  const create = (definition: SubscriptionDefinition) =>
-    write({ method: "POST", resource, definition, against: null }, http.createSubscription)
-
-  const update = (held: Subscription, definition: SubscriptionDefinition) =>
-    write({ method: "PUT", resource: `${resource}/${held.id}`, definition, against: heldDefinition(held) }, (request) =>
-      http.updateSubscription(held.id, request)
-    )
+  /** Not done is what leaves everything as it was; anything else the service has made of it is told, not written over. */
+  const update = Effect.fnUntraced(function* (
+    before: Subscription,
+    definition: SubscriptionDefinition
+  ): Effect.fn.Return<Written, WriteError> {
+    const { id } = before
+    const against = heldDefinition(before)
+    for (let generation = 0; ; generation++) {
+      const idempotencyKey = yield* keys.keyOf({
+        method: "PUT",
+        resource: `${resource}/${id}`,
+        definition,
+        against,
+        generation
+      })
+      yield* http.updateSubscription(id, { definition, idempotencyKey })
+      const held = yield* readBack(id, definition)
+      if (Option.isSome(held) && changesBetween(held.value, definition).length === 0) {
+        return { subscription: held.value, idempotencyKey }
+      }
+      const isAsBefore = Option.exists(held, (after) => Equal.equals(heldDefinition(after), against))
+      if (!isAsBefore || generation + 1 === maxGenerations) return yield* notApplied(definition, id, held)
+    }
+  })
 
   return { create, find, update }
 })

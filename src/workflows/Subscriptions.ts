@@ -167,8 +167,8 @@ export class Subscriptions extends Context.Service<
       details: `idempotency key ${idempotencyKey}`
     })
 
-    const createValid = (definition: SubscriptionDefinition) =>
-      writes.create(definition).pipe(
+    const createValid = (definition: SubscriptionDefinition, known: ReadonlyArray<Subscription>) =>
+      writes.create(definition, known).pipe(
         recorded("CREATE", null, written),
         Effect.map(({ subscription }) => subscription)
       )
@@ -189,20 +189,22 @@ export class Subscriptions extends Context.Service<
             Effect.map(({ subscription }) => subscription)
           )
 
-    const remove = (id: string) =>
+    const remove = Effect.fn("Subscriptions.delete")((id: string) =>
       http.deleteSubscription(id).pipe(recorded("DELETE", id, () => ({ details: "deleted" })))
+    )
 
     const perform = Effect.fnUntraced(function* (
-      action: SubscriptionAction
+      action: SubscriptionAction,
+      known: ReadonlyArray<Subscription>
     ): Effect.fn.Return<SubscriptionResult, SubscriptionError> {
       switch (action._tag) {
         case "Create": {
-          const { id, name, state } = yield* createValid(action.definition)
+          const { id, name, state } = yield* createValid(action.definition, known)
           return { name, action: "create", id, state, changes: [] }
         }
         case "Update": {
           const current = yield* writes.find(action.id)
-          if (Option.isNone(current)) return yield* perform(SubscriptionAction.Create(action))
+          if (Option.isNone(current)) return yield* perform(SubscriptionAction.Create(action), known)
           const { id, name, state } = yield* updateValid(current.value, action.definition)
           return { name, action: "update", id, state, changes: action.changes }
         }
@@ -221,14 +223,21 @@ export class Subscriptions extends Context.Service<
 
     const create = Effect.fn("Subscriptions.create")(function* (input: SubscriptionDefinition) {
       const definition = yield* Effect.fromResult(validate.one(input))
-      const existing = yield* Stream.runCount(everything)
-      yield* Effect.fromResult(checkQuota(existing, existing + 1))
-      return yield* createValid(definition)
+      const known = yield* held
+      yield* Effect.fromResult(checkQuota(known.length, known.length + 1))
+      return yield* createValid(definition, known)
     })
 
     const update = Effect.fn("Subscriptions.update")(function* (id: string, input: SubscriptionDefinition) {
       const definition = yield* Effect.fromResult(validate.one(input))
-      return yield* updateValid(yield* http.getSubscription(id), definition)
+      const current = yield* http
+        .getSubscription(id)
+        .pipe(
+          Effect.tapError(({ message }) =>
+            record({ operation: "UPDATE", subscriptionId: id, status: "FAILED", details: message })
+          )
+        )
+      return yield* updateValid(current, definition)
     })
 
     const get = Effect.fn("Subscriptions.get")((id: string) =>
@@ -240,7 +249,7 @@ export class Subscriptions extends Context.Service<
       const current = yield* held
       const action = yield* Effect.fromResult(actionFor(definition, current))
       if (action._tag === "Create") yield* Effect.fromResult(checkQuota(current.length, current.length + 1))
-      return yield* perform(action)
+      return yield* perform(action, current)
     })
 
     const plan = Effect.fn("Subscriptions.plan")(function* (
@@ -253,14 +262,15 @@ export class Subscriptions extends Context.Service<
 
     const apply = Effect.fn("Subscriptions.apply")(function* (planned: SubscriptionPlan) {
       const deletable = new Set(planned.actions.filter(SubscriptionAction.$is("Delete")).map(({ id }) => id))
+      const current = yield* held
       const { actions } = yield* Effect.fromResult(
-        makePlan(definitionsOf(planned), yield* held, ({ id }) => deletable.has(id))
+        makePlan(definitionsOf(planned), current, ({ id }) => deletable.has(id))
       )
       const results: Array<SubscriptionResult> = []
       const failures: Array<{ readonly name: string; readonly error: SubscriptionError }> = []
       for (const action of actions) {
         const name = action._tag === "Delete" ? action.name : action.definition.name
-        yield* Effect.match(perform(action), {
+        yield* Effect.match(perform(action, current), {
           onSuccess: (result) => void results.push(result),
           onFailure: (error) => void failures.push({ name, error })
         })

@@ -1,6 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, Layer, Option, Stream } from "effect"
-import { HttpClient, HttpClientError, type HttpClientRequest, HttpClientResponse } from "effect/http"
+import {
+  HttpClient,
+  HttpClientError,
+  type HttpClientRequest,
+  HttpClientResponse,
+  HttpServerResponse
+} from "effect/http"
 import { KeyValueStore } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { Emulator, EmulatorClient, type EmulatorOptions, Fault } from "../../src/emulator/index.ts"
@@ -129,7 +135,7 @@ describe("what is declared", () => {
         assert.deepStrictEqual(yield* heldDescriptions, [`n: ${description}`])
       }
       assert.deepStrictEqual(yield* writes, { creates: 1, updates: 5, deletes: 0 })
-    }).pipe(Effect.provide(onEmulator()))
+    }).pipe(driven, Effect.provide(onEmulator()))
   )
 
   it.effect("and deleted is created anew, not answered with the deleted twin", () =>
@@ -144,7 +150,7 @@ describe("what is declared", () => {
         (yield* emulator.subscriptions).map(({ id }) => id),
         [second.id]
       )
-    }).pipe(Effect.provide(onEmulator()))
+    }).pipe(driven, Effect.provide(onEmulator()))
   )
 
   it.effect("for two ids in the same words is written to both", () =>
@@ -168,7 +174,7 @@ describe("what is declared", () => {
       yield* subscriptions.delete(id)
       yield* subscriptions.create(wanted)
       assert.deepStrictEqual(yield* heldDescriptions, ["n: first"])
-    }).pipe(Effect.provide(onEmulator()))
+    }).pipe(driven, Effect.provide(onEmulator()))
   )
 
   it.effect("twenty times at once is one subscription", () =>
@@ -228,6 +234,58 @@ describe("a write whose answer was lost", () => {
           Audit.layerMemory,
           KeyValueStore.layerMemory
         )
+      )
+    )
+  )
+})
+
+/** The emulator behind a service that answers reads of one subscription in its own way. */
+const behind = (answer: (text: string, read: number) => { readonly status: number; readonly text: string }) => {
+  const reads = new Map<string, number>()
+  const client = Layer.effect(
+    HttpClient.HttpClient,
+    Effect.map(EmulatorClient.make, (emulated) =>
+      HttpClient.make((request) =>
+        Effect.gen(function* () {
+          const response = yield* emulated.execute(request)
+          if (request.method !== "GET" || !/subscriptions\/sub_\d+$/.test(request.url)) return response
+          const read = (reads.get(request.url) ?? 0) + 1
+          reads.set(request.url, read)
+          const { status, text } = answer(yield* response.text, read)
+          return HttpServerResponse.toClientResponse(HttpServerResponse.text(text, { status }), { request })
+        })
+      )
+    )
+  )
+  return library().pipe(
+    Layer.provideMerge(Layer.mergeAll(Audit.layerMemory, KeyValueStore.layerMemory, client)),
+    Layer.provideMerge(Emulator.layer())
+  )
+}
+
+describe("a service that", () => {
+  it.effect("takes a moment to show what it has done is written to once", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(actions(yield* applied(three)), ["create", "create", "create"])
+      assert.deepStrictEqual(yield* writes, { creates: 3, updates: 0, deletes: 0 })
+    }).pipe(
+      driven,
+      Effect.provide(
+        behind((text, read) => (read <= 2 ? { status: 404, text: '{"message":"not yet"}' } : { status: 200, text }))
+      )
+    )
+  )
+
+  it.effect("holds it in words of its own is written to once, and the difference is told with the id", () =>
+    Effect.gen(function* () {
+      const failed = yield* Effect.flip(applied([definition("a")]))
+      assert.strictEqual(failed._tag, "ApplyIncomplete")
+      assert.include(failed.message, "(sub_000001) was written, but endpoints is")
+      assert.deepStrictEqual(yield* writes, { creates: 1, updates: 0, deletes: 0 })
+    }).pipe(
+      driven,
+      Effect.provide(
+        behind((text) => ({ status: 200, text: text.replaceAll("example.com/webhook", "example.com/webhook/") }))
       )
     )
   )
