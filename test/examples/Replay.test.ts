@@ -102,7 +102,7 @@ describe.concurrent("node examples/replay.ts", () => {
       assertNoStackTrace(ended)
 
       const command = lastLine(ended.stderr).trim()
-      assert.match(command, /^node examples\/replay\.ts .*--run-id /)
+      assert.match(command, /^npx node examples\/replay\.ts .*--run-id /)
       revokeAt = Number.POSITIVE_INFINITY
       server.restore()
       const resumed = yield* runShell(command, environment(server))

@@ -75,7 +75,7 @@ describe.concurrent("what is kept under --state", () => {
       assert.strictEqual(interrupted.code, 130, interrupted.stderr)
       assertNoStackTrace(interrupted)
       const command = lastLine(interrupted.stderr).trim()
-      assert.match(command, /^node examples\/replay\.ts .*--run-id /)
+      assert.match(command, /^npx node examples\/replay\.ts .*--run-id /)
       const before = server.bodies.size
       assert.isBelow(before, 120)
 
