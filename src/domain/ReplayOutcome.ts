@@ -40,6 +40,3 @@ export type ReplayOutcome = Data.TaggedEnum<{
   Exhausted: Sent & { readonly error: EventBridgeError }
 }>
 export const ReplayOutcome = Data.taggedEnum<ReplayOutcome>()
-
-/** The outcomes of letters that were sent. */
-export type SentOutcome = Exclude<ReplayOutcome, { readonly _tag: "Skipped" }>

@@ -130,12 +130,12 @@ export class Transport extends Context.Service<
         Effect.mapError((error) => (error._tag === "EventBridgeError" ? error : held(error)))
       )
 
-    const untilBack = Effect.fnUntraced(function* (asking: Effect.Effect<void, EventBridgeError | Held>) {
-      yield* asking.pipe(
+    /** Repeats what is held back until it goes through, for as long as that is worth waiting for. */
+    const untilBack = <A, E extends TryReason | EventBridgeError>(held: Effect.Effect<A, E | Held>) =>
+      held.pipe(
         Effect.retry({ schedule: holdSchedule, while: isHeld }),
         Effect.catchIf(isHeld, ({ last }) => Effect.fail(unavailable(last)))
       )
-    })
 
     /** Waits while the breaker is open. One call asks for all: the others see that the breaker has closed. */
     const awaitClosed = (probe: Effect.Effect<Try, EventBridgeError>) =>
@@ -163,10 +163,7 @@ export class Transport extends Context.Service<
         Effect.catch((error) => holdBack(error, progress))
       )
       return probe === undefined
-        ? once.pipe(
-            Effect.retry({ schedule: holdSchedule, while: isHeld }),
-            Effect.catchIf(isHeld, ({ last }) => Effect.fail(unavailable(last)))
-          )
+        ? untilBack(once)
         : Effect.catchIf(once, isHeld, () => Effect.andThen(awaitClosed(probe), send(attempt, progress)))
     }
 

@@ -33,7 +33,7 @@ export interface ReplayRun {
   readonly report: Effect.Effect<ReplayReport>
 }
 
-export const defaultConcurrency = 16
+const defaultConcurrency = 16
 
 interface OnItsWay {
   readonly page: OpenPage
