@@ -1,0 +1,49 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { NodeEventBridge } from "../../src/node/index.ts"
+import { ProcessIdentity } from "../../src/services/ProcessIdentity.ts"
+
+const stateOf = (pid: number, changes: { readonly host?: string; readonly instance?: string } = {}) =>
+  Effect.flatMap(ProcessIdentity, ({ self, stateOf: ask }) => ask({ ...self, pid, ...changes }))
+
+const onNode = Effect.provide(NodeEventBridge.layer)
+
+describe("NodeProcessIdentity", () => {
+  it.effect("this process is alive, and one that had its pid before is dead", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* stateOf(process.pid), "alive")
+      assert.strictEqual(yield* stateOf(process.pid, { instance: "of an earlier boot" }), "dead")
+    }).pipe(onNode)
+  )
+
+  it.live("a child is alive until it ends; by another start time it is dead", () =>
+    Effect.gen(function* () {
+      const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" })
+      yield* Effect.promise(() => once(child, "spawn"))
+      const pid = child.pid ?? 0
+      const { self } = yield* ProcessIdentity
+      // Linux tells when a process started; elsewhere a pid is all there is.
+      const sees = process.platform === "linux" ? "dead" : "alive"
+      assert.strictEqual(yield* stateOf(pid, { instance: self.instance }), sees)
+      child.kill("SIGKILL")
+      yield* Effect.promise(() => once(child, "exit"))
+      assert.strictEqual(yield* stateOf(pid), "dead")
+    }).pipe(onNode)
+  )
+
+  it.effect("nothing is known of a process elsewhere", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* stateOf(process.pid, { host: "elsewhere" }), "unknown")
+    }).pipe(onNode)
+  )
+
+  it.effect("without Node only this process is known", () =>
+    Effect.gen(function* () {
+      const { self } = yield* ProcessIdentity
+      assert.strictEqual(yield* stateOf(self.pid), "alive")
+      assert.strictEqual(yield* stateOf(self.pid, { instance: "another" }), "unknown")
+    })
+  )
+})
