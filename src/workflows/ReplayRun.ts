@@ -90,7 +90,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
   )
 
   const makeReport = (status: ReplayReport["status"]) =>
-    Effect.map(elapsedMillis, (elapsed): ReplayReport => ({
+    Effect.zipWith(elapsedMillis, audit.head, (elapsed, auditHead): ReplayReport => ({
       runId,
       topicId: options.topicId,
       status,
@@ -98,6 +98,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
       ...countsOf(ledger.seen),
       seconds: elapsed / 1000,
       notifications: notified,
+      auditHead: auditHead?.hash ?? null,
       stopped: {
         pages: ledger.position.settledPages,
         ...(status === "halted" && ledger.position.pageToken !== undefined

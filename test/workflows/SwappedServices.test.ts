@@ -39,7 +39,7 @@ it.effect("Audit, Metrics and Notifier are the application's where it gives its 
   const notified: Array<ReplayAuditRecord> = []
   const counted: Array<string> = []
   const services = Layer.mergeAll(
-    Layer.succeed(Audit, { record: (record) => Effect.sync(() => void audited.push(record)) }),
+    Layer.succeed(Audit, { record: (record) => Effect.sync(() => void audited.push(record)), head: Effect.undefined }),
     Layer.succeed(Metrics, {
       request: (operation, status) => Effect.sync(() => void counted.push(`${operation} ${status}`)),
       retry: () => Effect.void,
@@ -69,7 +69,10 @@ it.effect("Audit, Metrics and Notifier are the application's where it gives its 
 
 it.effect("an Audit that fails stops the run, whoever wrote it", () => {
   const services = Layer.mergeAll(
-    Layer.succeed(Audit, { record: () => Effect.fail(new AuditError({ sink: "tape", detail: "torn" })) }),
+    Layer.succeed(Audit, {
+      record: () => Effect.fail(new AuditError({ sink: "tape", detail: "torn" })),
+      head: Effect.undefined
+    }),
     Metrics.layerNoop,
     Notifier.layerNoop
   )
