@@ -31,7 +31,8 @@ export const linesOf = (content: string) =>
     .slice(0, -1)
     .map((line) => decode(line))
 
-export const idOf = ({ record: kept }: AuditLine): string => ("event_id" in kept ? kept.event_id : "")
+export const idOf = ({ record: kept }: AuditLine): string =>
+  "event_id" in kept ? kept.event_id : (kept.subscriptionId ?? "")
 
 export const idsOf = (content: string) => linesOf(content).map(idOf)
 
