@@ -5,6 +5,7 @@ import type { AuditRecord } from "../domain/AuditRecord.ts"
 import type { AuditError } from "../domain/ReplayError.ts"
 import * as AuditChain from "./AuditChain.ts"
 import * as AuditSegments from "./AuditSegments.ts"
+import * as FileLease from "./FileLease.ts"
 
 export interface AuditFileOptions {
   /**
@@ -43,6 +44,9 @@ export const make = Effect.fnUntraced(function* (
   const digest = yield* Digest.Digest
   const { failure, giveWay, open, orFail, resume } = yield* AuditSegments.make(path)
   const encoder = new TextEncoder()
+  const lease = yield* Effect.mapError(FileLease.acquire(path), (error) =>
+    error._tag === "LeaseHeld" ? failure(error.message, error.hint) : failure(error.message)
+  )
   const resumed = yield* resume
   let { head } = resumed
   /** Absent between two files. */
@@ -73,6 +77,7 @@ export const make = Effect.fnUntraced(function* (
 
   const write = Effect.fnUntraced(function* ({ records }: Group) {
     if (broken !== undefined) return yield* broken
+    yield* Effect.mapError(lease.check, ({ hint, message }) => failure(message, hint))
     const day = DateTime.formatIsoDateUtc(yield* DateTime.now)
     const current = yield* segmentFor(day)
     let last = head

@@ -204,6 +204,24 @@ describe("Audit.layerFile", () => {
     }).pipe(onNode)
   )
 
+  it.live("a second writer on a file is refused by name, and taken in once the first has ended", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      yield* Effect.gen(function* () {
+        yield* write(record("evt_1"))
+        const error = yield* Effect.flip(writeAll(path, ["evt_2"]))
+        assert.instanceOf(error, AuditError)
+        assert.include(error.message, `${path} is in use by `)
+        assert.include(error.message, String(process.pid))
+        assert.isAbove(error.hint.length, 0)
+        yield* write(record("evt_3"))
+      }).pipe(Effect.provide(Audit.layerFile(path)))
+      yield* writeAll(path, ["evt_4"])
+      assert.deepStrictEqual(idsOf(yield* contentOf(path)), ["evt_1", "evt_3", "evt_4"])
+      yield* isWhole([path])
+    }).pipe(onNode)
+  )
+
   it.live("a path that cannot be written is told when the layer is built", () =>
     Effect.gen(function* () {
       const path = yield* temporary
