@@ -27,6 +27,7 @@ export {
 } from "./domain/EventBridgeError.ts"
 export { InvalidConfiguration } from "./domain/InvalidConfiguration.ts"
 export * as LosslessJson from "./domain/LosslessJson.ts"
+export { MetricSnapshot } from "./domain/MetricSnapshot.ts"
 export { Operation } from "./domain/Operation.ts"
 export {
   AuditError,
@@ -73,7 +74,7 @@ export {
   type SubscriptionWrite
 } from "./services/EventBridgeHttp.ts"
 export { IdempotencyKeys, type KeyedWrite } from "./services/IdempotencyKeys.ts"
-export { Metrics } from "./services/Metrics.ts"
+export { type BreakerState, Metrics } from "./services/Metrics.ts"
 export { type Notifications, Notifier, type NotifierOptions } from "./services/Notifier.ts"
 export { Registry } from "./services/Registry.ts"
 export { type AccessToken, Token } from "./services/Token.ts"

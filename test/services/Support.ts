@@ -1,4 +1,4 @@
-import { Clock, Context, type Duration, Effect, Layer, Logger, Redacted } from "effect"
+import { Clock, Context, type Duration, Effect, Layer, Logger, Redacted, Tracer } from "effect"
 import { HttpClient, HttpClientError, type HttpClientRequest, HttpServerResponse } from "effect/http"
 import { CircuitBreaker, RateLimiter } from "effect/persistence"
 import {
@@ -160,4 +160,17 @@ export const collectLogs = () => {
     lines.push({ level, message: String(message), annotations })
   })
   return { lines, layer: Logger.layer([logger]) }
+}
+
+/** Collects spans, as an application with a tracer would export them. */
+export const collectSpans = () => {
+  const spans: Array<Tracer.NativeSpan> = []
+  const tracer = Tracer.make({
+    span: (options) => {
+      const span = new Tracer.NativeSpan(options)
+      spans.push(span)
+      return span
+    }
+  })
+  return { spans, layer: Layer.succeed(Tracer.Tracer, tracer) }
 }

@@ -44,9 +44,14 @@ it.effect("Audit, Metrics and Notifier are the application's where it gives its 
       request: (operation, status) => Effect.sync(() => void counted.push(`${operation} ${status}`)),
       retry: () => Effect.void,
       tokenRefresh: (result) => Effect.sync(() => void counted.push(`token ${result}`)),
+      breaker: () => Effect.void,
+      inFlight: (letter) => letter,
       letter: ({ _tag }) => Effect.sync(() => void counted.push(_tag)),
+      page: () => Effect.sync(() => void counted.push("page")),
+      auditGroup: () => Effect.void,
       subscription: () => Effect.void,
-      notification: () => Effect.void
+      notification: () => Effect.void,
+      registrySync: () => Effect.void
     }),
     Layer.succeed(Notifier, {
       start: Effect.succeed({
@@ -61,8 +66,8 @@ it.effect("Audit, Metrics and Notifier are the application's where it gives its 
     assert.deepStrictEqual([audited.length, notified.length], [12, 12])
     const times = (name: string) => counted.filter((other) => other === name).length
     assert.deepStrictEqual(
-      ["Token 200", "token success", "ListDeadLetters 200", "ReplayEvent 200", "Accepted"].map(times),
-      [1, 1, 1, 12, 12]
+      ["Token 200", "token success", "ListDeadLetters 200", "ReplayEvent 200", "Accepted", "page"].map(times),
+      [1, 1, 1, 12, 12, 1]
     )
   }).pipe(Effect.provide(composed(services)))
 })
