@@ -1,4 +1,4 @@
-import { NodeHttpClient } from "@effect/platform-node"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import type { Dispatcher } from "@effect/platform-node/Undici"
 import { Context, Effect, type Fiber, Layer, Option, Result, Tracer } from "effect"
 import { HttpClient, HttpClientError, type HttpClientRequest, Url } from "effect/http"
