@@ -166,8 +166,8 @@ export const collectLogs = () => {
 export const collectSpans = () => {
   const spans: Array<Tracer.NativeSpan> = []
   const tracer = Tracer.make({
-    span: (options) => {
-      const span = new Tracer.NativeSpan(options)
+    span: (given) => {
+      const span = new Tracer.NativeSpan(given)
       spans.push(span)
       return span
     }

@@ -220,7 +220,10 @@ describe("the spans of a run", () => {
       withLibrary(
         service(12),
         {},
-        Layer.succeed(Audit, { record: () => Effect.fail(new AuditError({ sink: "tape", detail: "torn" })) })
+        Layer.succeed(Audit, {
+          record: () => Effect.fail(new AuditError({ sink: "tape", detail: "torn" })),
+          head: Effect.undefined
+        })
       ),
       Effect.provide(layer)
     )
@@ -303,7 +306,7 @@ describe("without tracing", () => {
 it.effect("a page's time is from being opened to being settled, in order", () =>
   Effect.gen(function* () {
     yield* driven(run, 50)
-    const [pages] = (yield* Metrics.snapshot).filter(({ name }) => name === "cxone_eventbridge_page_duration_seconds")
+    const pages = (yield* Metrics.snapshot).find(({ name }) => name === "cxone_eventbridge_page_duration_seconds")
     // The second page waits for the first, whose slowest letter takes 2 s.
     assert.deepInclude(pages, { count: 2, min: 2, max: 2 })
     const flight = (yield* Metrics.snapshot).filter(({ name }) => name === "cxone_eventbridge_letters_in_flight")
