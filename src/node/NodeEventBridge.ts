@@ -7,7 +7,10 @@ import type { HttpClient } from "effect/http"
 import * as BufferedHttpClient from "./BufferedHttpClient.ts"
 import * as NodeProcessIdentity from "./NodeProcessIdentity.ts"
 
-/** What a Node program provides to the library: an HTTP client that keeps its connections, files, hashes, and its identity. */
+/**
+ * What a Node program provides to the library: an HTTP client that keeps its connections and reads each answer whole,
+ * files, hashes, and its identity.
+ */
 export const layer: Layer.Layer<Digest.Digest | FileSystem.FileSystem | HttpClient.HttpClient | Path.Path> =
   Layer.mergeAll(
     BufferedHttpClient.layer,
