@@ -36,7 +36,8 @@ export {
   DestinationForbidden,
   HaltCause,
   InvalidReplayOptions,
-  ReplayHalted
+  ReplayHalted,
+  RunStopped
 } from "./domain/ReplayError.ts"
 export { ReplayOutcome } from "./domain/ReplayOutcome.ts"
 export { ReplayPlan } from "./domain/ReplayPlan.ts"

@@ -62,8 +62,14 @@ export class InvalidReplayOptions extends Schema.TaggedError<InvalidReplayOption
   }
 }
 
+/** The run was asked to stop: by `ReplayRun.stop`, or by the interruption of the fiber that runs it. */
+export class RunStopped extends Schema.TaggedError<RunStopped>()("RunStopped", {}) {
+  readonly hint = "Run again with the same run id to go on."
+  override readonly message = "it was asked to stop"
+}
+
 /** What can stop a run. */
-export const HaltCause = Schema.Union([EventBridgeError, AuditError, CheckpointError])
+export const HaltCause = Schema.Union([EventBridgeError, AuditError, CheckpointError, RunStopped])
 export type HaltCause = typeof HaltCause.Type
 
 /**

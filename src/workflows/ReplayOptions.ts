@@ -1,4 +1,4 @@
-import { Effect, Result, Schema } from "effect"
+import { type Duration, Effect, Result, Schema } from "effect"
 import type { DeadLetter } from "../domain/DeadLetter.ts"
 import { InvalidReplayOptions } from "../domain/ReplayError.ts"
 import type { RunOptions } from "../domain/RunCheckpoint.ts"
@@ -25,12 +25,14 @@ export interface ReplayOptions {
   readonly destination?: string | undefined
 }
 
-/** Which run it is, and how many letters it sends at once. */
+/** Which run it is, and what may change each time it goes on. */
 export interface RunIdentity {
   /** Names the run. One that was cut off goes on under its id; a new id is made by default. */
   readonly runId?: string | undefined
   /** Letters on their way at once. Default 16. */
   readonly concurrency?: number | undefined
+  /** How long letters in flight may take to finish when the run is stopped or halts. Default 10 s. */
+  readonly gracePeriod?: Duration.Input | undefined
 }
 
 /** The options of a run, complete and checked. */

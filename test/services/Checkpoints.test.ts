@@ -9,7 +9,7 @@ const checkpoint: RunCheckpoint = {
   options: { topicId: "t", pageSize: 50, maxAttempts: 5, destination: null, failureReason: null, limit: null },
   initiatedAt: "2024-05-11T09:15:22.103Z",
   settledPages: 2,
-  startedPages: 4,
+  startedLetters: 4,
   pageToken: "eyJwYWdlIjoyfQ==",
   tally: {
     outcomes: { accepted: 90, duplicate: 4, skipped: 3, rejected: 2, exhausted: 1 },

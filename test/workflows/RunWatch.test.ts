@@ -235,7 +235,7 @@ describe("the spans of a run", () => {
       const replay = yield* Replay
       const fiber = yield* Effect.forkChild(Stream.runDrain(replay.stream({ topicId, pageSize: 3 })))
       yield* drive(fiber, { until: () => named(spans, "PUT ReplayEvent").length > 0 })
-      yield* Fiber.interrupt(fiber)
+      yield* driven(Fiber.interrupt(fiber), 500)
       assert.isNotEmpty(named(spans, "Replay.letter"))
       assert.isTrue(spans.every(({ status }) => status._tag === "Ended"))
     }).pipe(withLibrary(service(12, () => late("1 minute", json(receipt)))), Effect.provide(layer))
