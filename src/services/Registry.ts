@@ -4,6 +4,7 @@ import * as RetryPolicy from "../domain/RetryPolicy.ts"
 import { RegistrySyncFailed } from "../domain/SubscriptionError.ts"
 import { WebhookFailure } from "../domain/WebhookFailure.ts"
 import { EventBridgeConfig } from "./EventBridgeConfig.ts"
+import { Metrics } from "./Metrics.ts"
 import * as Webhook from "./Webhook.ts"
 import * as WebhookSignature from "./WebhookSignature.ts"
 
@@ -19,6 +20,7 @@ export class Registry extends Context.Service<
 >()("effect-cxone-eventbridge/services/Registry") {
   static readonly make = Effect.gen(function* () {
     const { registrySecret, registryUrl, retry, timeouts } = yield* EventBridgeConfig
+    const metrics = yield* Metrics
     if (registryUrl === undefined) return Registry.of({ isConfigured: false, sync: () => Effect.void })
 
     const prepare = yield* Webhook.make({
@@ -51,14 +53,14 @@ export class Registry extends Context.Service<
           )
       }),
       (self, subscriptionId) =>
-        Effect.mapError(self, ({ detail }) => new RegistrySyncFailed({ subscriptionId, detail }))
+        Effect.mapError(self, ({ detail }) => new RegistrySyncFailed({ subscriptionId, detail })),
+      Effect.tap(() => metrics.registrySync("delivered")),
+      Effect.tapError(() => metrics.registrySync("failed"))
     )
 
     return Registry.of({ isConfigured: true, sync })
   })
 
-  static readonly layer: Layer.Layer<Registry, never, EventBridgeConfig | HttpClient.HttpClient> = Layer.effect(
-    Registry,
-    Registry.make
-  ).pipe(Layer.provide(WebhookSignature.layerWebCrypto))
+  static readonly layer: Layer.Layer<Registry, never, EventBridgeConfig | Metrics | HttpClient.HttpClient> =
+    Layer.effect(Registry, Registry.make).pipe(Layer.provide(WebhookSignature.layerWebCrypto))
 }

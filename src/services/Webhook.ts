@@ -4,6 +4,7 @@ import { HttpClient, type HttpClientError, HttpClientRequest } from "effect/http
 import { rootMessage } from "../domain/Failure.ts"
 import { ofAnswer, WebhookFailure } from "../domain/WebhookFailure.ts"
 import { retryAfterOf } from "./Exchange.ts"
+import * as Tracing from "./Tracing.ts"
 import * as WebhookSignature from "./WebhookSignature.ts"
 
 /** What a webhook is told. */
@@ -26,7 +27,7 @@ export const make = Effect.fnUntraced(function* (options: {
   readonly maxRetryAfter: Duration.Duration
 }) {
   const { headers = {}, maxRetryAfter, secret, timeout, url } = options
-  const httpClient = yield* HttpClient.HttpClient
+  const httpClient = Tracing.untraced(yield* HttpClient.HttpClient)
   const digest = yield* Digest.Digest
   const sign = secret === undefined ? undefined : yield* WebhookSignature.make(secret)
 

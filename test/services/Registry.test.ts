@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted } from "effect"
 import { TestClock } from "effect/testing"
-import { EventBridgeConfig, type EventBridgeOptions, Registry } from "../../src/index.ts"
+import { EventBridgeConfig, type EventBridgeOptions, Metrics, Registry } from "../../src/index.ts"
 import { defaultRetryPolicy } from "../../src/domain/RetryPolicy.ts"
 import { driven } from "../workflows/support/Harness.ts"
 import { type Answerer, layerWire, options, text, verified, webhookSecret, Wire } from "./Support.ts"
@@ -10,6 +10,7 @@ const registryUrl = "https://registry.example.com/hooks/k3y?token=t0ken"
 
 const withRegistry = (answerer: Answerer, overrides: Partial<EventBridgeOptions> = {}) => {
   const registry = Registry.layer.pipe(
+    Layer.provide(Metrics.layer),
     Layer.provide(
       EventBridgeConfig.layer({
         ...options,
