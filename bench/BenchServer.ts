@@ -85,7 +85,8 @@ const make = Effect.fnUntraced(function* (fault: Fault | null) {
 
 /** What a service that saw each letter once would not say. */
 const complaints = (ledger: Ledger): ReadonlyArray<string> => {
-  const errors = ledger.errorCount === 0 ? [] : [`the server answered ${ledger.errorCount} errors`, ...ledger.errors]
+  const errors =
+    ledger.errorCount === 0 ? [] : [`errors that the server answered: ${ledger.errorCount}`, ...ledger.errors]
   const letters = Object.entries(ledger.topics)
     .filter(([, { doubled, lost }]) => lost > 0 || doubled > 0)
     .map(

@@ -18,6 +18,8 @@ const requests = (topicId: string, count: number) =>
 /** All answers have one length, which the first one tells. */
 const lengthOf = (firstAnswer: string) => firstAnswer.indexOf("\r\n\r\n") + 4 + Letters.receipt(0).length
 
+const accepted = Buffer.from("HTTP/1.1 200 ")
+
 /** One connection that sends the next request when the answer to the last is there. */
 const client = (next: () => string | undefined) =>
   new Promise<void>((done, failed) => {
@@ -33,6 +35,9 @@ const client = (next: () => string | undefined) =>
     socket.on("connect", send)
     socket.on("error", failed)
     socket.on("data", (chunk) => {
+      if (received === 0 && !chunk.subarray(0, accepted.length).equals(accepted)) {
+        return failed(new Error(`not taken: ${chunk.toString("latin1")}`))
+      }
       length ||= lengthOf(chunk.toString("latin1"))
       received += chunk.length
       if (received < length) return

@@ -1,4 +1,4 @@
-import { NodeHttpClient } from "@effect/platform-node"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import type { Dispatcher } from "@effect/platform-node/Undici"
 import { Context, Effect, type Fiber, Layer, Option, Result, Tracer } from "effect"
 import { HttpClient, HttpClientError, type HttpClientRequest, Url } from "effect/http"
@@ -76,7 +76,7 @@ const unanswered = (request: Request, cause: Error) =>
   })
 
 /** One request on its way. undici calls each of these at most once, but for interim answers and pieces of the body. */
-class Exchange implements Dispatcher.DispatchHandler {
+class InFlight implements Dispatcher.DispatchHandler {
   readonly #request: Request
   readonly #url: string
   readonly #resume: Resume
@@ -98,7 +98,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: ResponseHeaders): void {
-    if (status < 200) return
+    // Interim answers come here, too: the last one counts.
     this.#status = status
     this.#headers = headers
   }
@@ -147,10 +147,10 @@ const make = Effect.gen(function* () {
 
   const send = (request: Request, { href, origin, path }: Target) =>
     Effect.callback<BufferedResponse, HttpClientError.HttpClientError>((resume) => {
-      const exchange = new Exchange(request, href, resume)
+      const inFlight = new InFlight(request, href, resume)
       const { headers, method } = request
-      dispatcher.dispatch({ origin, path, method, headers, body: wholeBody(request) ?? null }, exchange)
-      return Effect.sync(() => exchange.interrupt())
+      dispatcher.dispatch({ origin, path, method, headers, body: wholeBody(request) ?? null }, inFlight)
+      return Effect.sync(() => inFlight.interrupt())
     })
 
   const traced = withLayerContext(

@@ -6,6 +6,7 @@ import type { AuditError } from "../domain/ReplayError.ts"
 import * as AuditChain from "./AuditChain.ts"
 import * as AuditSegments from "./AuditSegments.ts"
 import * as FileLease from "./FileLease.ts"
+import { histogram } from "./MetricFamilies.ts"
 
 export interface AuditFileOptions {
   /**
@@ -31,10 +32,7 @@ interface Group {
   readonly written: Deferred.Deferred<void, AuditError>
 }
 
-const groupSize = Metric.histogram("cxone_eventbridge_audit_group_size", {
-  description: "Audit records that shared one write and one sync",
-  boundaries: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]
-})
+const groupRecords = histogram("auditGroups", {})
 
 /** Appends records to a file as a chain of lines, in groups: one write and one sync serve all that wait. */
 export const make = Effect.fnUntraced(function* (
@@ -96,7 +94,7 @@ export const make = Effect.fnUntraced(function* (
     head = last
     current.size += bytes.length
     current.day = day
-    yield* Metric.update(groupSize, records.length)
+    yield* Metric.update(groupRecords, records.length)
   }, turn.withPermits(1))
 
   const sync = Effect.suspend(() => {

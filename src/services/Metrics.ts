@@ -28,8 +28,6 @@ export class Metrics extends Context.Service<
     readonly letter: (outcome: ReplayOutcome) => Effect.Effect<void>
     /** A page that is settled, and how long that took from when it was opened. */
     readonly page: (millis: number) => Effect.Effect<void>
-    /** A group of audit records that were written as one. */
-    readonly auditGroup: (size: number) => Effect.Effect<void>
     /** An operation on a subscription, as the audit has it. */
     readonly subscription: (
       operation: SubscriptionAuditRecord["operation"],
@@ -63,7 +61,6 @@ export class Metrics extends Context.Service<
         memoized((result: string) => increment("webhookDeliveries", { webhook, result }))
       )
       const pages = histogram("pageDuration", {})
-      const auditGroups = histogram("auditGroups", {})
       const onTheirWay = gauge("inFlight", {})
       const taken = Metric.modify(onTheirWay, 1)
       const done = Metric.modify(onTheirWay, -1)
@@ -90,7 +87,6 @@ export class Metrics extends Context.Service<
           ),
         letter: (outcome) => letters(outcome._tag)(classificationOf(outcome) ?? "none"),
         page: (millis) => Metric.update(pages, millis / 1000),
-        auditGroup: (size) => Metric.update(auditGroups, size),
         subscription: (operation, status) => subscriptions(operation)(status),
         notification: deliveries("monitoring"),
         registrySync: deliveries("registry")
@@ -107,7 +103,6 @@ export class Metrics extends Context.Service<
     inFlight: (letter) => letter,
     letter: () => Effect.void,
     page: () => Effect.void,
-    auditGroup: () => Effect.void,
     subscription: () => Effect.void,
     notification: () => Effect.void,
     registrySync: () => Effect.void

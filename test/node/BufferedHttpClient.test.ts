@@ -84,6 +84,18 @@ describe("BufferedHttpClient: requests", () => {
     }).pipe(withClient)
   )
 
+  it.live("parameters are added to a URL that is known already", () =>
+    Effect.gen(function* () {
+      const server = yield* answering(response(""))
+      const sent = [{}, { page: "1" }, { page: "2" }, {}]
+      yield* Effect.forEach(sent, (urlParams) => HttpClient.get(`${server.url}/list`, { urlParams }))
+      assert.deepStrictEqual(
+        server.arrivals.map(({ head }) => head.split(" ")[1]),
+        ["/list", "/list?page=1", "/list?page=2", "/list"]
+      )
+    }).pipe(withClient)
+  )
+
   it.live("more URLs than are remembered", () =>
     Effect.gen(function* () {
       const server = yield* answering(response(""))

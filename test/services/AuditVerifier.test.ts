@@ -15,7 +15,7 @@ const written = Effect.gen(function* () {
   const path = yield* temporary
   const head = yield* writeAll(
     path,
-    ids(size).map((id, index) => ({ ...record(id), detail: `ü \ufffd 🎉 ${index}` }))
+    ids(size).map((id) => record(id, "SUCCESS", `ü \ufffd 🎉 ${id}`))
   )
   return { path, head: head?.hash ?? "", bytes: encode(yield* contentOf(path)) }
 })

@@ -12,6 +12,7 @@ import {
   ServerTransient,
   Skip
 } from "../../src/index.ts"
+import * as MetricFamilies from "../../src/services/MetricFamilies.ts"
 import { firstPage, json, layerHttp, layerWire, receipt, replayOf, text, withTokens } from "./Support.ts"
 
 /** A registry of its own: others count in the global one at the same time. */
@@ -215,8 +216,9 @@ describe("Metrics", () => {
       const metrics = yield* Metrics
       yield* Metric.update(Metric.counter("requests_of_somebody_else"), 1)
       yield* metrics.page(1500)
-      yield* metrics.auditGroup(3)
-      yield* metrics.auditGroup(5000)
+      const auditGroups = MetricFamilies.histogram("auditGroups", {})
+      yield* Metric.update(auditGroups, 3)
+      yield* Metric.update(auditGroups, 5000)
       yield* metrics.letter(ReplayOutcome.Accepted({ ...sent("evt_1"), receipt, confirmedBy: "Receipt" }))
       const snapshot = yield* Metrics.snapshot
       assert.deepStrictEqual(
@@ -253,7 +255,6 @@ describe("Metrics", () => {
       yield* metrics.registrySync("failed")
       yield* metrics.breaker("Open")
       yield* metrics.page(1)
-      yield* metrics.auditGroup(1)
       assert.strictEqual(yield* metrics.inFlight(Effect.succeed(7)), 7)
       assert.deepStrictEqual(yield* Metric.snapshot, [])
     }).pipe(Effect.provide(Metrics.layerNoop), apart)

@@ -134,7 +134,11 @@ export const replayOf = (eventId = "evt_1", topicId = "topic-1", payload: unknow
 
 export const firstPage = { topicId: "topic-1", limit: 50, nextPageToken: undefined }
 
-export const record = (eventId = "evt_1", status: ReplayAuditRecord["status"] = "SUCCESS"): ReplayAuditRecord => ({
+export const record = (
+  eventId = "evt_1",
+  status: ReplayAuditRecord["status"] = "SUCCESS",
+  detail?: string
+): ReplayAuditRecord => ({
   event_id: eventId,
   action: "REPLAY_PUT",
   status,
@@ -143,7 +147,8 @@ export const record = (eventId = "evt_1", status: ReplayAuditRecord["status"] = 
   timestamp: "2024-05-11T09:15:22.103Z",
   idempotency_key: `replay-${eventId}-v1`,
   destination: "topic-1",
-  run_id: "run-1"
+  run_id: "run-1",
+  ...(detail === undefined ? {} : { detail })
 })
 
 /** A line that was logged. */

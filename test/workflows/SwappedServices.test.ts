@@ -48,7 +48,6 @@ it.effect("Audit, Metrics and Notifier are the application's where it gives its 
       inFlight: (letter) => letter,
       letter: ({ _tag }) => Effect.sync(() => void counted.push(_tag)),
       page: () => Effect.sync(() => void counted.push("page")),
-      auditGroup: () => Effect.void,
       subscription: () => Effect.void,
       notification: () => Effect.void,
       registrySync: () => Effect.void

@@ -42,7 +42,8 @@ const Report = Schema.fromJsonString(
     byClassification: Schema.Record(Schema.String, Schema.Natural),
     byFailureReason: Schema.Record(Schema.String, Schema.Natural),
     latencyMs: Schema.Struct({ p50: Schema.Finite, p95: Schema.Finite, p99: Schema.Finite }),
-    seconds: Schema.Finite
+    seconds: Schema.Finite,
+    auditHead: Schema.NullOr(Schema.String)
   })
 )
 export const reportOf = ({ stdout }: Ended) => Schema.decodeUnknownEffect(Report)(lastLine(stdout))
