@@ -234,6 +234,8 @@ describe("EventBridgeConfig.layer", () => {
     ["maxRetries", { retry: { maxRetries: 1.5 } }],
     ["rateLimit", { rateLimit: { limit: 0, window: "1 second" } }],
     ["breakerFailures", { breaker: { failures: 0 } }],
+    ["letterSampling", { tracing: { letterSampling: 1.5 } }],
+    ["letterSampling", { tracing: { letterSampling: Number.NaN } }],
     ["allowedHosts", { destinations: { allowedHosts: ["https://hooks.example.com"] } }],
     ["allowedHosts", { destinations: { allowedHosts: ["*"] } }],
     ["allowedCidrs", { destinations: { allowedCidrs: ["10.1.0.0"] } }]
