@@ -36,6 +36,7 @@ import * as LetterReplay from "./LetterReplay.ts"
 import { type LeftOut, LetterSelection, type Selected } from "./LetterSelection.ts"
 import { type OpenPage, PageLedger } from "./PageLedger.ts"
 import { defaultMaxFailureShare, type RunIdentity, type Selection } from "./ReplayOptions.ts"
+import * as RunWatch from "./RunWatch.ts"
 
 /** A run that has started: nothing is sent until its outcomes are pulled. */
 export interface ReplayRun {
@@ -88,7 +89,8 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     if (differences.length > 0) return yield* new CheckpointMismatch({ runId, differences })
     if (saved.value.report !== null) return finished(saved.value.report)
   }
-  yield* http.authorize(["ListDeadLetters", "ReplayEvent"])
+  const watch = yield* RunWatch.start(runId, options)
+  yield* watch.within(http.authorize(["ListDeadLetters", "ReplayEvent"]))
 
   const now = yield* DateTime.now
   const origin = Option.getOrElse(saved, () => newRun(runId, options, DateTime.formatIso(now)))
@@ -126,7 +128,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
   )
 
   const makeReport = (status: ReplayReport["status"]) =>
-    Effect.map(elapsedMillis, (elapsed): ReplayReport => ({
+    Effect.zipWith(elapsedMillis, audit.head, (elapsed, auditHead): ReplayReport => ({
       runId,
       topicId: options.topicId,
       status,
@@ -134,6 +136,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
       ...countsOf(ledger.seen),
       seconds: elapsed / 1000,
       notifications: notified,
+      auditHead: auditHead?.hash ?? null,
       stopped: {
         pages: ledger.position.settledPages,
         ...(status === "halted" && ledger.position.pageToken !== undefined
@@ -160,6 +163,8 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
       })
     )
 
+  const report = Effect.suspend(() => (final === undefined ? makeReport("running") : Effect.succeed(final)))
+
   /** What a run cannot go on after. The first cause is the one that is told, but what went wrong before a mere stop. */
   const halt = (cause: HaltCause) =>
     Effect.sync(() => {
@@ -172,7 +177,8 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     isAnyPageRead = true
     const decided = letters.take(page)
     const open = ledger.open(page, decided.length)
-    ledger.settle()
+    yield* watch.opened(open, decided.length)
+    yield* watch.settled(ledger.settle())
     // Kept before the first letter of the page is sent: after a crash, a 409 for one of them is our own doing.
     yield* save(null)
     backlog.add(
@@ -196,7 +202,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
       : Stream.runForEachWhile(queue.pages({ topicId, pageSize, pageToken: ledger.position.pageToken }), openPage)
   }).pipe(Effect.catch(halt), Effect.andThen(Effect.sync(() => backlog.complete())))
 
-  const replayLetter = Effect.fnUntraced(function* ({ decided, page, wasInFlight }: OnItsWay) {
+  const settleLetter = Effect.fnUntraced(function* ({ decided, page, wasInFlight }: OnItsWay) {
     const outcome = Result.isSuccess(decided)
       ? yield* replay(decided.success, wasInFlight)
       : LetterReplay.leftOut(decided.failure)
@@ -209,13 +215,22 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     yield* audit.record(record)
     if (outcome._tag !== "Skipped") yield* notifications.notify(record)
     yield* metrics.letter(outcome)
-    const hasMoved = ledger.add(page, outcome)
+    const settled = ledger.add(page, outcome)
     const tooMany = failures.add(outcome)
     backlog.finish()
     if (tooMany !== undefined) yield* halt(tooMany)
-    if (hasMoved) yield* save(null)
-    if (!isAbandoned) yield* Queue.offer(told, outcome)
-  }, Effect.catch(halt))
+    if (settled.length > 0) {
+      yield* watch.settled(settled)
+      yield* save(null)
+    }
+    return outcome
+  })
+
+  const replayLetter = (letter: OnItsWay) =>
+    watch.letter(letter.page, letter.decided, settleLetter(letter)).pipe(
+      Effect.flatMap((outcome) => (isAbandoned ? Effect.void : Queue.offer(told, outcome))),
+      Effect.catch(halt)
+    )
 
   const worker = backlog.take.pipe(
     Effect.flatMap((letter) => (halted === undefined ? replayLetter(letter) : Effect.void)),
@@ -254,7 +269,8 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     // Letters still in flight then are cut off: not failed, but tried again when the run goes on.
     Effect.raceFirst(Effect.andThen(halting.await, Effect.sleep(gracePeriod))),
     Effect.andThen(finish),
-    Effect.flatMap(conclude)
+    Effect.flatMap(conclude),
+    (self) => watch.around(self, report)
   )
 
   const stop = Effect.suspend(() => (final === undefined ? halt(new RunStopped()) : Effect.void))
@@ -284,8 +300,6 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
       return Stream.fromQueue(told)
     })
   )
-
-  const report = Effect.suspend(() => (final === undefined ? makeReport("running") : Effect.succeed(final)))
 
   return { runId, outcomes, report, stop } satisfies ReplayRun
 })

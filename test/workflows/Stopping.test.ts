@@ -228,7 +228,10 @@ describe("a run that is stopped", () => {
 
   it.effect("tells of an audit that fails meanwhile, which needs to be seen to", () => {
     const { arrivals, layer } = slow(1000)
-    const torn = Layer.succeed(Audit, { record: () => Effect.fail(new AuditError({ sink: "tape", detail: "torn" })) })
+    const torn = Layer.succeed(Audit, {
+      record: () => Effect.fail(new AuditError({ sink: "tape", detail: "torn" })),
+      head: Effect.undefined
+    })
     return Effect.gen(function* () {
       const run = yield* start()
       const fiber = yield* Effect.forkChild(Effect.result(Stream.runDrain(run.outcomes)))

@@ -34,7 +34,7 @@ export const mortal = (life: { readonly isOver: boolean }, options: Partial<Even
       ),
       Layer.effect(
         Audit,
-        Effect.map(Audit, ({ record }) => Audit.of({ record: (added) => unlessOver(record(added)) }))
+        Effect.map(Audit, ({ head, record }) => Audit.of({ record: (added) => unlessOver(record(added)), head }))
       )
     ).pipe(Layer.fresh)
   )

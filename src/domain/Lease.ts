@@ -1,0 +1,42 @@
+import { Schema } from "effect"
+
+/** Who holds something that one process uses at a time. */
+export const LeaseHolder = Schema.Struct({
+  host: Schema.String,
+  /** 0 where it is not known. */
+  pid: Schema.Int,
+  /** ISO 8601. */
+  since: Schema.String
+})
+export type LeaseHolder = typeof LeaseHolder.Type
+
+/** As people read it. */
+export const describeHolder = ({ host, pid, since }: LeaseHolder): string =>
+  pid === 0 ? `another process, since ${since}` : `process ${pid} on ${host.split(" ")[0]}, since ${since}`
+
+/** What to do about a holder, wherever it is. */
+export const waitForHolder =
+  "Wait until that process ends, or end it. What a process has left behind that died is free at once on its own machine, elsewhere after half a minute."
+
+/** Another process uses it. */
+export class LeaseHeld extends Schema.TaggedError<LeaseHeld>()("LeaseHeld", {
+  /** What is held. */
+  resource: Schema.String,
+  holder: LeaseHolder
+}) {
+  readonly hint = waitForHolder
+  override get message(): string {
+    return `${this.resource} is in use by ${describeHolder(this.holder)}`
+  }
+}
+
+/** It was held, and could not be kept: another process may use it now. */
+export class LeaseLost extends Schema.TaggedError<LeaseLost>()("LeaseLost", {
+  resource: Schema.String,
+  detail: Schema.String
+}) {
+  readonly hint = "See that no other process uses it, and that its place can be written; then start again."
+  override get message(): string {
+    return `the hold on ${this.resource} was lost: ${this.detail}`
+  }
+}
