@@ -2,25 +2,19 @@
 import { NodeHttpServer } from "@effect/platform-node"
 import { Console, Effect, Layer, Option, Redacted, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
-import { HttpServer, type HttpServerError } from "effect/http"
+import { HttpServer } from "effect/http"
 import { createServer } from "node:http"
 import { BlockList, isIP } from "node:net"
 import { allScopes, defaultTopicId, Emulator, EmulatorServer, FaultPlan } from "../src/emulator/index.ts"
 import type { SubscriptionDefinition } from "../src/index.ts"
+import * as Listening from "./shared/Listening.ts"
 import { main } from "./shared/Program.ts"
 
-class Refused extends Schema.TaggedError<Refused>()("Refused", { message: Schema.String }) {}
-
 const natural = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
-const portNumber = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 }))
 const share = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
 
 const flags = {
-  port: Flag.Int("port").pipe(
-    Flag.withDescription("Port to listen on; 0 picks a free one"),
-    Flag.withSchema(portNumber),
-    Flag.withDefault(8099)
-  ),
+  port: Listening.portFlag(8099),
   host: Flag.String("host").pipe(
     Flag.withDescription("Address to listen on; one that is not loopback lets others reach the emulator"),
     Flag.withDefault("127.0.0.1")
@@ -92,19 +86,6 @@ loopback.addAddress("::1", "ipv6")
 const isLoopback = (host: string) =>
   host === "localhost" || (isIP(host) !== 0 && loopback.check(host, isIP(host) === 6 ? "ipv6" : "ipv4"))
 
-const whyNot = ({ cause }: HttpServerError.ServeError, host: string, port: number) => {
-  const code = cause instanceof Error && "code" in cause ? cause.code : undefined
-  const problem =
-    code === "EADDRINUSE"
-      ? "the port is in use; choose another, or --port 0 for a free one"
-      : code === "EACCES"
-        ? "it takes more rights to listen on this port"
-        : code === "EADDRNOTAVAIL" || code === "ENOTFOUND"
-          ? "this machine has no such address"
-          : String(cause)
-  return new Refused({ message: `cannot listen on ${host}:${port}: ${problem}` })
-}
-
 const emulator = Command.make(
   "emulator",
   flags,
@@ -146,7 +127,7 @@ const emulator = Command.make(
       )
     )
     return yield* Layer.launch(program).pipe(
-      Effect.catchTag("ServeError", (error) => Effect.fail(whyNot(error, input.host, input.port)))
+      Effect.catchTag("ServeError", (error) => Effect.fail(Listening.refused(error, input.host, input.port)))
     )
   })
 ).pipe(Command.withDescription("A NICE CXone EventBridge to run clients against, until Ctrl-C"))

@@ -1,4 +1,6 @@
 export { EventBridgeApi } from "./api/EventBridgeApi.ts"
+export { AuditHead, AuditLine } from "./domain/AuditLine.ts"
+export { AuditFault, AuditVerification } from "./domain/AuditVerification.ts"
 export { AuditRecord, ReplayAuditRecord, SubscriptionAuditRecord } from "./domain/AuditRecord.ts"
 export { Classification } from "./domain/Classification.ts"
 export { clientVersion } from "./domain/ClientVersion.ts"
@@ -25,6 +27,7 @@ export {
 } from "./domain/EventBridgeError.ts"
 export { InvalidConfiguration } from "./domain/InvalidConfiguration.ts"
 export * as LosslessJson from "./domain/LosslessJson.ts"
+export { MetricSnapshot } from "./domain/MetricSnapshot.ts"
 export { Operation } from "./domain/Operation.ts"
 export {
   AuditError,
@@ -56,6 +59,8 @@ export {
 } from "./domain/SubscriptionError.ts"
 export { maxSubscriptions, SubscriptionAction, type SubscriptionPlan } from "./domain/SubscriptionPlan.ts"
 export { Audit, AuditMemory } from "./services/Audit.ts"
+export type { AuditFileOptions } from "./services/AuditFile.ts"
+export type { VerifyOptions } from "./services/AuditVerifier.ts"
 export * as CheckpointFiles from "./services/CheckpointFiles.ts"
 export { Checkpoints } from "./services/Checkpoints.ts"
 export { checkDestination, type DestinationPolicy } from "./services/DestinationGuard.ts"
@@ -69,7 +74,7 @@ export {
   type SubscriptionWrite
 } from "./services/EventBridgeHttp.ts"
 export { IdempotencyKeys, type KeyedWrite } from "./services/IdempotencyKeys.ts"
-export { Metrics } from "./services/Metrics.ts"
+export { type BreakerState, Metrics } from "./services/Metrics.ts"
 export { type Notifications, Notifier, type NotifierOptions } from "./services/Notifier.ts"
 export { Registry } from "./services/Registry.ts"
 export { type AccessToken, Token } from "./services/Token.ts"

@@ -1,6 +1,6 @@
 // What every program here has in common: how it ends, and what it says when it cannot go on.
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { Config, Console, Data, Effect, Logger, Predicate, Runtime } from "effect"
+import { Cause, Config, Console, Data, Effect, Logger, Predicate, Runtime } from "effect"
 import { CliError, CliOutput, Command } from "effect/cli"
 import { clientVersion } from "../../src/index.ts"
 
@@ -37,6 +37,8 @@ export const main = <Name extends string, Input, ContextInput, E>(
     Effect.tapError((error) =>
       CliError.isCliError(error) || error instanceof ExitWith ? Effect.void : Console.error(explain(error))
     ),
+    // A fault of the program itself: here the stack trace is what helps.
+    Effect.tapDefect((defect) => Console.error(Cause.pretty(Cause.die(defect)))),
     Effect.provide([NodeServices.layer, presenter, logger]),
     NodeRuntime.runMain({ disableErrorReporting: true })
   )

@@ -1,5 +1,6 @@
 // A run from start to report, with its progress, its exit code, and how to go on with it.
 import { Console, Effect, Option, Ref, Stream } from "effect"
+import { relative } from "node:path"
 import { Replay, ReplayHalted, type ReplayReport, type RunRequest } from "../../src/index.ts"
 import { ExitWith } from "./Program.ts"
 import * as ReplayProgress from "./ReplayProgress.ts"
@@ -22,7 +23,8 @@ const shellWord = (word: string): string =>
 const resumeCommand = ({ request }: RunOptions, runId: string): string => {
   const given = process.argv.slice(2)
   const args = request.runId === undefined ? [...given, "--run-id", runId] : given
-  return ["npx", "node", "examples/replay.ts", ...args].map(shellWord).join(" ")
+  const program = relative(process.cwd(), process.argv[1] ?? "")
+  return ["npx", "node", program, ...args].map(shellWord).join(" ")
 }
 
 const howToGoOn = (options: RunOptions, runId: string): string =>

@@ -1,11 +1,11 @@
 // Which EventBridge a program works on: the one the environment names, else an emulator of its own over real HTTP.
 import { NodeHttpServer } from "@effect/platform-node"
-import { Config, Effect, Layer, Option, Redacted } from "effect"
+import { Config, Effect, Layer, Option, Redacted, References } from "effect"
 import { HttpServer, type HttpServerError } from "effect/http"
 import { createServer } from "node:http"
 import { defaultTopicId, Emulator, EmulatorServer, FaultPlan, type InvalidQueue } from "../../src/emulator/index.ts"
 import * as RegistryStandIn from "./RegistryStandIn.ts"
-import { EventBridge, type InvalidConfiguration, type Requirements } from "../../src/index.ts"
+import { EventBridge, type EventBridgeOptions, type InvalidConfiguration, type Requirements } from "../../src/index.ts"
 
 export interface ServiceOptions {
   /** Letters in the emulator's queue. */
@@ -14,6 +14,7 @@ export interface ServiceOptions {
   readonly faults: Option.Option<string>
   /** Hosts a destination override may point to. */
   readonly allowedHosts: ReadonlyArray<string>
+  readonly tracing?: EventBridgeOptions["tracing"]
 }
 
 /** A service to work on. */
@@ -39,11 +40,13 @@ export const isConfigured = Effect.map(
   (values) => values.some((value) => Option.exists(value, (text) => text.trim() !== ""))
 )
 
-const emulated = Effect.fnUntraced(function* ({ allowedHosts, faults, letters }: ServiceOptions) {
+const emulated = Effect.fnUntraced(function* ({ allowedHosts, faults, letters, tracing }: ServiceOptions) {
   const plan = yield* Effect.fromResult(FaultPlan.parse(Option.getOrElse(faults, () => "none")))
   const server = EmulatorServer.layer.pipe(
     Layer.provide(Emulator.layer({ letters: Option.getOrElse(letters, () => defaultLetters), faults: plan })),
-    Layer.provideMerge(NodeHttpServer.layerServer(createServer, { host: "127.0.0.1", port: 0 }))
+    Layer.provideMerge(NodeHttpServer.layerServer(createServer, { host: "127.0.0.1", port: 0 })),
+    // The emulator plays somebody else's service: its own spans are none of the program's.
+    Layer.provide(Layer.succeed(References.TracerEnabled, false))
   )
   const library = HttpServer.addressFormattedWith((baseUrl) =>
     Effect.map(RegistryStandIn.listen, (registryUrl) =>
@@ -53,7 +56,8 @@ const emulated = Effect.fnUntraced(function* ({ allowedHosts, faults, letters }:
         clientId: "demo",
         clientSecret: Redacted.make("demo"),
         topicId: defaultTopicId,
-        destinations: { allowedHosts }
+        destinations: { allowedHosts },
+        tracing
       })
     )
   )
@@ -70,7 +74,7 @@ export const choose = Effect.fnUntraced(function* (options: ServiceOptions) {
   const real: Service = {
     name: "the service of the environment",
     letters: Option.none(),
-    layer: EventBridge.layerConfig({ destinations: { allowedHosts: options.allowedHosts } })
+    layer: EventBridge.layerConfig({ destinations: { allowedHosts: options.allowedHosts }, tracing: options.tracing })
   }
   return (yield* isConfigured) ? real : emulator
 })

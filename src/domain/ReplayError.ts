@@ -6,9 +6,13 @@ import { ReplayReport } from "./ReplayReport.ts"
 export class AuditError extends Schema.TaggedError<AuditError>()("AuditError", {
   /** Where the records go. */
   sink: Schema.String,
-  detail: Schema.String
+  detail: Schema.String,
+  /** What to do, where it is not to make room. */
+  remedy: Schema.optionalKey(Schema.String)
 }) {
-  readonly hint = "Make room, or make the place writable; then run again with the same run id."
+  get hint(): string {
+    return this.remedy ?? "Make room, or make the place writable; then run again with the same run id."
+  }
   override get message(): string {
     return `the audit record could not be written to ${this.sink}: ${this.detail}`
   }

@@ -1,8 +1,9 @@
 import { Data } from "effect"
+import type { Classification } from "./Classification.ts"
 import type { DeadLetter } from "./DeadLetter.ts"
 import type { EventBridgeError } from "./EventBridgeError.ts"
 import type { ReplayReceipt } from "./ReplayRequest.ts"
-import type { Skip } from "./Skip.ts"
+import * as Skip from "./Skip.ts"
 
 interface Read {
   /** The event id, or what stands for it when the entry has none. */
@@ -33,10 +34,25 @@ export type ReplayOutcome = Data.TaggedEnum<{
   /** Somebody replayed it before this run did. */
   Duplicate: Sent
   /** It was not sent. */
-  Skipped: Read & { readonly skip: Skip }
+  Skipped: Read & { readonly skip: Skip.Skip }
   /** The service refused it for good. */
   Rejected: Sent & { readonly error: EventBridgeError }
   /** The service did not take it within the tries allowed; a later run can try again. */
   Exhausted: Sent & { readonly error: EventBridgeError }
 }>
 export const ReplayOutcome = Data.taggedEnum<ReplayOutcome>()
+
+/** What a failure, a duplicate or a skipped letter is classified as; an accepted one has nothing to classify. */
+export const classificationOf = (outcome: ReplayOutcome): Classification | Skip.SkipReason | undefined => {
+  switch (outcome._tag) {
+    case "Accepted":
+      return undefined
+    case "Duplicate":
+      return "DUPLICATE_DETECTED"
+    case "Skipped":
+      return Skip.reason(outcome.skip)
+    case "Rejected":
+    case "Exhausted":
+      return outcome.error.classification
+  }
+}

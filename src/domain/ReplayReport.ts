@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { Hash } from "./AuditLine.ts"
 import { Counts } from "./Counts.ts"
 import { OutcomeCounts, type ReplayTally } from "./ReplayTally.ts"
 
@@ -41,6 +42,11 @@ export const ReplayReport = Schema.Struct({
   /** Time the run has taken, over all processes that worked on it. */
   seconds: Schema.Finite,
   notifications: NotificationCounts,
+  /**
+   * The head of the audit's chain, `null` for an audit that keeps none. Noted elsewhere, it shows later that no line up to
+   * here was cut off: see `Audit.verify`.
+   */
+  auditHead: Schema.NullOr(Hash),
   /** Where the run stopped: pages settled, and for a halted run the token of the page it goes on from, and why. */
   stopped: Schema.Struct({
     pages: Schema.Natural,

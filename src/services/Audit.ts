@@ -1,6 +1,10 @@
-import { Context, Deferred, Effect, FileSystem, Layer, Queue, type Scope } from "effect"
+import { Context, Effect, type FileSystem, Layer, type Path } from "effect"
+import type { Digest } from "effect/crypto"
+import type { AuditHead } from "../domain/AuditLine.ts"
 import type { AuditRecord, ReplayAuditRecord, SubscriptionAuditRecord } from "../domain/AuditRecord.ts"
-import { AuditError } from "../domain/ReplayError.ts"
+import type { AuditError } from "../domain/ReplayError.ts"
+import * as AuditFile from "./AuditFile.ts"
+import * as AuditVerifier from "./AuditVerifier.ts"
 
 /** Where the final record of each letter, and of each operation on a subscription, goes. A record that is not kept stops what depends on it. */
 export class Audit extends Context.Service<
@@ -8,6 +12,8 @@ export class Audit extends Context.Service<
   {
     /** Succeeds once the record is kept: for a file, once it is on disk. */
     readonly record: (record: AuditRecord) => Effect.Effect<void, AuditError>
+    /** The end of the chain, for those sinks that keep one: noted elsewhere, it shows later that nothing was cut off. */
+    readonly head: Effect.Effect<AuditHead | undefined>
   }
 >()("effect-cxone-eventbridge/services/Audit") {
   /** Records as structured log entries: what went well at level `Info`, all else at `Warn`. */
@@ -16,7 +22,8 @@ export class Audit extends Context.Service<
       const message = "event_id" in record ? "replay audit" : "subscription audit"
       const isWell = record.status === "SUCCESS" || record.status === "UNCHANGED"
       return Effect.annotateLogs(isWell ? Effect.logInfo(message) : Effect.logWarning(message), record)
-    }
+    },
+    head: Effect.undefined
   })
 
   /** Records in memory, for tests. */
@@ -29,16 +36,43 @@ export class Audit extends Context.Service<
           if ("event_id" in added) records.push(added)
           else subscriptionRecords.push(added)
         })
-      return Context.make(AuditMemory, { records, subscriptionRecords }).pipe(Context.add(Audit, { record }))
+      return Context.make(AuditMemory, { records, subscriptionRecords }).pipe(
+        Context.add(Audit, { record, head: Effect.undefined })
+      )
     })
   )
 
   /**
-   * Records as JSON lines, appended as they happen. `record` returns once its line is on disk; lines that wait at the
-   * same time share one write and one sync. A last line cut short by a crash is closed before the next one begins.
+   * Records as JSON lines, each with the hash of the one before it: `AuditLine` is their schema, `Audit.verify` checks
+   * them. `record` returns once its line is on disk; lines that wait at the same time share one write and one sync. What
+   * is there is continued. A last line that a crash has cut short is set aside in a file of its own. One process at a time:
+   * a second one is refused.
    */
-  static readonly layerFile = (path: string): Layer.Layer<Audit, AuditError, FileSystem.FileSystem> =>
-    Layer.effect(Audit, makeFile(path))
+  static readonly layerFile = (
+    path: string,
+    options?: AuditFile.AuditFileOptions
+  ): Layer.Layer<Audit, AuditError, Digest.Digest | FileSystem.FileSystem | Path.Path> =>
+    Layer.effect(Audit, AuditFile.make(path, options))
+
+  /** Two sinks at once, a file and the log say: a record is kept when the first and then the second have kept it. */
+  static readonly layerBoth = <E1, R1, E2, R2>(
+    first: Layer.Layer<Audit, E1, R1>,
+    second: Layer.Layer<Audit, E2, R2>
+  ): Layer.Layer<Audit, E1 | E2, R1 | R2> =>
+    Layer.effect(
+      Audit,
+      Effect.zipWith(Layer.build(first), Layer.build(second), (firstContext, secondContext) => {
+        const one = Context.get(firstContext, Audit)
+        const other = Context.get(secondContext, Audit)
+        return {
+          record: (record) => Effect.andThen(one.record(record), other.record(record)),
+          head: Effect.flatMap(one.head, (head) => (head === undefined ? other.head : Effect.succeed(head)))
+        }
+      })
+    )
+
+  /** Checks the files of an audit, all of one chain, in constant memory. See `AuditVerification`. */
+  static readonly verify = AuditVerifier.verify
 }
 
 /** The records of `Audit.layerMemory`, in the order they were made. */
@@ -51,61 +85,3 @@ export class AuditMemory extends Context.Service<
     readonly subscriptionRecords: ReadonlyArray<SubscriptionAuditRecord>
   }
 >()("effect-cxone-eventbridge/services/Audit/AuditMemory") {}
-
-interface Pending {
-  readonly line: string
-  readonly written: Deferred.Deferred<void, AuditError>
-}
-
-const endsMidLine = Effect.fnUntraced(function* (file: FileSystem.File) {
-  const { size } = yield* file.stat
-  if (size === BigInt(0)) return false
-  yield* file.seek(size - BigInt(1), "start")
-  const last = new Uint8Array(1)
-  yield* file.read(last)
-  return last[0] !== newline
-})
-
-const newline = 10
-
-const makeFile = Effect.fnUntraced(function* (
-  path: string
-): Effect.fn.Return<Audit["Service"], AuditError, FileSystem.FileSystem | Scope.Scope> {
-  const fs = yield* FileSystem.FileSystem
-  const failed = (error: { readonly message: string }) => new AuditError({ sink: path, detail: error.message })
-  const file = yield* Effect.mapError(fs.open(path, { flag: "a+" }), failed)
-  const encoder = new TextEncoder()
-  const pending = yield* Queue.unbounded<Pending>()
-  let isMidLine = yield* Effect.mapError(endsMidLine(file), failed)
-
-  const write = Effect.fnUntraced(function* (group: ReadonlyArray<Pending>) {
-    const lines = group.map(({ line }) => line).join("")
-    const start = isMidLine ? "\n" : ""
-    // Until the write is known to be whole, the file may end anywhere in it.
-    isMidLine = true
-    const exit = yield* file
-      .writeAll(encoder.encode(start + lines))
-      .pipe(
-        Effect.andThen(Effect.sync(() => (isMidLine = false))),
-        Effect.andThen(file.sync),
-        Effect.mapError(failed),
-        Effect.exit
-      )
-    for (const { written } of group) Deferred.doneUnsafe(written, exit)
-  })
-
-  yield* Queue.takeAll(pending).pipe(
-    Effect.flatMap((group) => Effect.uninterruptible(write(group))),
-    Effect.forever,
-    Effect.forkScoped
-  )
-
-  return {
-    record: (record) =>
-      Effect.suspend(() => {
-        const written = Deferred.makeUnsafe<void, AuditError>()
-        Queue.offerUnsafe(pending, { line: `${JSON.stringify(record)}\n`, written })
-        return Deferred.await(written)
-      })
-  }
-})

@@ -43,6 +43,7 @@ export class EventBridgeConfig extends Context.Service<
     readonly retry: RetryPolicy
     readonly rateLimit: { readonly limit: number; readonly window: Duration.Duration } | undefined
     readonly breaker: { readonly failures: number; readonly maxWait: Duration.Duration }
+    readonly tracing: { readonly letterSampling: number | undefined }
   }
 >()("effect-cxone-eventbridge/services/EventBridgeConfig") {
   /** Validates the options. Fails with every issue there is. */
@@ -93,7 +94,8 @@ export class EventBridgeConfig extends Context.Service<
       breaker: {
         failures: valid.breakerFailures,
         maxWait: duration(options.breaker?.maxWait, "5 minutes")
-      }
+      },
+      tracing: { letterSampling: valid.letterSampling }
     })
   })
 

@@ -104,7 +104,8 @@ export class EventBridgeHttp extends Context.Service<
           timeout: timeouts.default,
           send: routes.subscriptions.create({ headers: header(idempotencyKey), payload: definition, responseMode }),
           read: readSubscription
-        })
+        }),
+      Effect.tap(({ id }) => Effect.annotateCurrentSpan("cxone.subscription.id", id))
     )
 
     const updateSubscription = Effect.fn("EventBridgeHttp.updateSubscription")(
@@ -119,16 +120,19 @@ export class EventBridgeHttp extends Context.Service<
             responseMode
           }),
           read: readSubscription
-        })
+        }),
+      about
     )
 
-    const getSubscription = Effect.fn("EventBridgeHttp.getSubscription")((id: string) =>
-      call({
-        operation: "GetSubscription",
-        timeout: timeouts.default,
-        send: routes.subscriptions.get({ params: { id }, responseMode }),
-        read: readSubscription
-      })
+    const getSubscription = Effect.fn("EventBridgeHttp.getSubscription")(
+      (id: string) =>
+        call({
+          operation: "GetSubscription",
+          timeout: timeouts.default,
+          send: routes.subscriptions.get({ params: { id }, responseMode }),
+          read: readSubscription
+        }),
+      about
     )
 
     const listSubscriptions = Effect.fn("EventBridgeHttp.listSubscriptions")((request: PageRequest) =>
@@ -140,22 +144,26 @@ export class EventBridgeHttp extends Context.Service<
       })
     )
 
-    const deleteSubscription = Effect.fn("EventBridgeHttp.deleteSubscription")((id: string) =>
-      call({
-        operation: "DeleteSubscription",
-        timeout: timeouts.default,
-        send: routes.subscriptions.delete({ params: { id }, responseMode }),
-        read: () => Result.void
-      })
+    const deleteSubscription = Effect.fn("EventBridgeHttp.deleteSubscription")(
+      (id: string) =>
+        call({
+          operation: "DeleteSubscription",
+          timeout: timeouts.default,
+          send: routes.subscriptions.delete({ params: { id }, responseMode }),
+          read: () => Result.void
+        }),
+      about
     )
 
-    const deliveryStatus = Effect.fn("EventBridgeHttp.deliveryStatus")((id: string) =>
-      call({
-        operation: "DeliveryStatus",
-        timeout: timeouts.default,
-        send: routes.subscriptions.deliveryStatus({ params: { id }, responseMode }),
-        read: readDeliveryStatus
-      })
+    const deliveryStatus = Effect.fn("EventBridgeHttp.deliveryStatus")(
+      (id: string) =>
+        call({
+          operation: "DeliveryStatus",
+          timeout: timeouts.default,
+          send: routes.subscriptions.deliveryStatus({ params: { id }, responseMode }),
+          read: readDeliveryStatus
+        }),
+      about
     )
 
     return EventBridgeHttp.of({
@@ -182,6 +190,10 @@ const page = ({ limit, nextPageToken }: PageRequest) => ({
   limit,
   ...(nextPageToken === undefined ? {} : { nextPageToken })
 })
+
+/** A call's span tells which subscription it is about. */
+const about = <A, E, R>(self: Effect.Effect<A, E, R>, id: string): Effect.Effect<A, E, R> =>
+  Effect.andThen(Effect.annotateCurrentSpan("cxone.subscription.id", id), self)
 
 const header = (idempotencyKey: string) => ({ "idempotency-key": IdempotencyKey.toHeader(idempotencyKey) })
 

@@ -50,6 +50,16 @@ export interface EventBridgeOptions {
         readonly maxWait?: Duration.Input | undefined
       }
     | undefined
+  readonly tracing?:
+    | {
+        /**
+         * The share of a run's letters that is traced, 0 to 1. By default all of the first 1,000, then one in 100: a
+         * small run is seen whole, and one of a million letters does not bury the collector. A letter left out still
+         * sends its `traceparent`, marked as not sampled.
+         */
+        readonly letterSampling?: number | undefined
+      }
+    | undefined
 }
 
 export interface Timeouts {
@@ -95,6 +105,8 @@ const Positive = Schema.Number.check(
   rule((value) => Number.isInteger(value) && value > 0, "must be a whole number above 0")
 )
 
+const Share = Schema.Number.check(rule((value) => value >= 0 && value <= 1, "must be a share from 0 to 1"))
+
 /** Topic ids stand in paths, where `.` and `..` would be taken for steps and half a surrogate pair cannot be encoded. */
 export const TopicId = Schema.String.check(
   rule((value) => value.trim() !== "", "must not be empty"),
@@ -116,7 +128,8 @@ const Rules = Schema.Struct({
   registryUrl: Schema.UndefinedOr(SafeUrl),
   maxRetries: Schema.Natural,
   rateLimit: Schema.UndefinedOr(Positive),
-  breakerFailures: Positive
+  breakerFailures: Positive,
+  letterSampling: Schema.UndefinedOr(Share)
 })
 
 const decode = Schema.decodeUnknownResult(Rules, { errors: "all" })
@@ -141,7 +154,8 @@ export const check = (
     registryUrl: options.registryUrl,
     maxRetries: options.retry?.maxRetries ?? defaultRetryPolicy.maxRetries,
     rateLimit: options.rateLimit?.limit,
-    breakerFailures: options.breaker?.failures ?? 10
+    breakerFailures: options.breaker?.failures ?? 10,
+    letterSampling: options.tracing?.letterSampling
   })
   return Result.mapError(decoded, ({ issue }) =>
     formatIssues(issue).issues.map(({ message, path }) => ({ name: String(path?.[0]), issue: message }))

@@ -5,6 +5,7 @@ import * as Failure from "../domain/Failure.ts"
 import type { Operation } from "../domain/Operation.ts"
 import { Metrics } from "./Metrics.ts"
 import type { ServiceHealth } from "./ServiceHealth.ts"
+import * as Tracing from "./Tracing.ts"
 
 /** A success: its status and its body, read to the end so that the connection can serve the next call. */
 export interface Answer {
@@ -24,7 +25,10 @@ export interface Try {
   >
 }
 
-/** Sends one request and reads its answer, within its deadline; a failure comes with its reason. */
+/**
+ * Sends one request and reads its answer, within its deadline; a failure comes with its reason. `resends` is how often
+ * the same request was sent before.
+ */
 export const make = Effect.fnUntraced(function* (options: {
   readonly health: ServiceHealth
   readonly maxRetryAfter: Duration.Duration
@@ -32,11 +36,12 @@ export const make = Effect.fnUntraced(function* (options: {
   const { health, maxRetryAfter } = options
   const metrics = yield* Metrics
 
-  return Effect.fnUntraced(function* ({ operation, secrets, send, timeout }: Try) {
+  return Effect.fnUntraced(function* ({ operation, secrets, send, timeout }: Try, resends = 0) {
     const start = yield* Clock.currentTimeMillis
     const count = (status: number | "none") =>
       Effect.flatMap(Clock.currentTimeMillis, (now) => metrics.request(operation, status, now - start))
     const { body, response } = yield* send.pipe(
+      Tracing.request(operation, resends),
       Effect.flatMap((received) => Effect.map(received.text, (text) => ({ response: received, body: text }))),
       Effect.mapError((error) => unanswered(error, secrets)),
       Effect.timeoutOrElse({

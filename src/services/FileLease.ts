@@ -165,7 +165,7 @@ const isLate = (startedAt: number) =>
 /** Takes the lease where it is free, and tells the number it has. */
 const take = Effect.fnUntraced(function* (path: string, at: Place, content: string) {
   const { folder, fs } = at
-  yield* fs.makeDirectory(folder, { recursive: true })
+  yield* Effect.catchIf(fs.makeDirectory(folder), isTag("AlreadyExists"), () => Effect.void)
   const startedAt = yield* Clock.currentTimeMillis
   return yield* draft(at, content, (file) =>
     Effect.gen(function* () {

@@ -1,8 +1,12 @@
 import { Context, Effect, Layer, Metric } from "effect"
 import type { SubscriptionAuditRecord } from "../domain/AuditRecord.ts"
+import type { MetricSnapshot } from "../domain/MetricSnapshot.ts"
 import type { Operation } from "../domain/Operation.ts"
-import type { ReplayOutcome } from "../domain/ReplayOutcome.ts"
-import * as Skip from "../domain/Skip.ts"
+import { classificationOf, type ReplayOutcome } from "../domain/ReplayOutcome.ts"
+import { gauge, histogram, increment, names } from "./MetricFamilies.ts"
+
+/** What the circuit breaker does: lets calls through, lets one through to see, or holds them back. */
+export type BreakerState = "Closed" | "HalfOpen" | "Open"
 
 /**
  * What is counted. Attributes are bounded: operations, statuses, outcomes and classifications, never the id of an event,
@@ -16,93 +20,137 @@ export class Metrics extends Context.Service<
     /** A further try of a call. */
     readonly retry: (operation: Operation) => Effect.Effect<void>
     readonly tokenRefresh: (result: "success" | "failure") => Effect.Effect<void>
+    /** What the circuit breaker has come to. */
+    readonly breaker: (state: BreakerState) => Effect.Effect<void>
+    /** Counts a letter as on its way while the effect runs, however it ends. */
+    readonly inFlight: <A, E, R>(letter: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
     /** A letter with its final outcome. */
     readonly letter: (outcome: ReplayOutcome) => Effect.Effect<void>
+    /** A page that is settled, and how long that took from when it was opened. */
+    readonly page: (millis: number) => Effect.Effect<void>
     /** An operation on a subscription, as the audit has it. */
     readonly subscription: (
       operation: SubscriptionAuditRecord["operation"],
       status: SubscriptionAuditRecord["status"]
     ) => Effect.Effect<void>
+    /** A record for the monitoring webhook. */
     readonly notification: (result: "delivered" | "failed" | "dropped") => Effect.Effect<void>
+    /** A state for the registry webhook, after the retries due. */
+    readonly registrySync: (result: "delivered" | "failed") => Effect.Effect<void>
   }
 >()("effect-cxone-eventbridge/services/Metrics") {
   /** Effect's own metrics, for whatever exporter the application has. */
-  static readonly layer: Layer.Layer<Metrics> = Layer.sync(Metrics, () => {
-    const counter = attributed((attributes) =>
-      Metric.withAttributes(Metric.counter(attributes.name, { incremental: true }), attributes.labels)
-    )
-    const durations = attributed((attributes) =>
-      Metric.withAttributes(
-        Metric.histogram(attributes.name, {
-          description: "Duration of one try, in seconds",
-          boundaries: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
-        }),
-        attributes.labels
+  static readonly layer: Layer.Layer<Metrics> = Layer.effect(
+    Metrics,
+    Effect.gen(function* () {
+      const requests = memoized((operation: Operation) =>
+        memoized((status: number | "none") => increment("requests", { operation, status: statusOf(status) }))
       )
-    )
-    const count = (name: string, labels: Record<string, string>) => Metric.update(counter(name, labels), 1)
+      const durations = memoized((operation: Operation) => histogram("requestDuration", { operation }))
+      const retries = memoized((operation: Operation) => increment("retries", { operation }))
+      const refreshes = memoized((result: string) => increment("tokenRefreshes", { result }))
+      const letters = memoized((tag: ReplayOutcome["_tag"]) =>
+        memoized((classification: string) => increment("letters", { outcome: tag.toLowerCase(), classification }))
+      )
+      const subscriptions = memoized((operation: string) =>
+        memoized((status: string) =>
+          increment("subscriptions", { operation: operation.toLowerCase(), status: status.toLowerCase() })
+        )
+      )
+      const deliveries = memoized((webhook: "monitoring" | "registry") =>
+        memoized((result: string) => increment("webhookDeliveries", { webhook, result }))
+      )
+      const pages = histogram("pageDuration", {})
+      const onTheirWay = gauge("inFlight", {})
+      const taken = Metric.modify(onTheirWay, 1)
+      const done = Metric.modify(onTheirWay, -1)
+      const states = breakerStates.map((state) => ({
+        state,
+        is: gauge("breaker", { state: breakerNames[state] })
+      }))
 
-    return Metrics.of({
-      request: (operation, status, millis) =>
-        Effect.andThen(
-          count("cxone_eventbridge_requests_total", { operation, status: String(status) }),
-          Metric.update(durations("cxone_eventbridge_request_duration_seconds", { operation }), millis / 1000)
-        ),
-      retry: (operation) => count("cxone_eventbridge_retries_total", { operation }),
-      tokenRefresh: (result) => count("cxone_eventbridge_token_refreshes_total", { result }),
-      letter: (outcome) =>
-        count("cxone_eventbridge_letters_total", {
-          outcome: outcome._tag.toLowerCase(),
-          classification: classificationOf(outcome)
-        }),
-      subscription: (operation, status) =>
-        count("cxone_eventbridge_subscription_operations_total", {
-          operation: operation.toLowerCase(),
-          status: status.toLowerCase()
-        }),
-      notification: (result) => count("cxone_eventbridge_notifications_total", { result })
+      // A gauge that is not there yet would look like one that cannot be read.
+      yield* Metric.modify(onTheirWay, 0)
+
+      return Metrics.of({
+        request: (operation, status, millis) =>
+          Effect.andThen(requests(operation)(status), Metric.update(durations(operation), millis / 1000)),
+        retry: retries,
+        tokenRefresh: refreshes,
+        breaker: (current) =>
+          Effect.forEach(states, ({ is, state }) => Metric.update(is, state === current ? 1 : 0), { discard: true }),
+        inFlight: (letter) =>
+          Effect.acquireUseRelease(
+            taken,
+            () => letter,
+            () => done
+          ),
+        letter: (outcome) => letters(outcome._tag)(classificationOf(outcome) ?? "none"),
+        page: (millis) => Metric.update(pages, millis / 1000),
+        subscription: (operation, status) => subscriptions(operation)(status),
+        notification: deliveries("monitoring"),
+        registrySync: deliveries("registry")
+      })
     })
-  })
+  )
 
   /** Counts nothing. */
   static readonly layerNoop: Layer.Layer<Metrics> = Layer.succeed(Metrics, {
     request: () => Effect.void,
     retry: () => Effect.void,
     tokenRefresh: () => Effect.void,
+    breaker: () => Effect.void,
+    inFlight: (letter) => letter,
     letter: () => Effect.void,
+    page: () => Effect.void,
     subscription: () => Effect.void,
-    notification: () => Effect.void
+    notification: () => Effect.void,
+    registrySync: () => Effect.void
   })
+
+  /** This library's metrics as they stand, for a report or as JSON (`MetricSnapshot`); by name, then by attributes. */
+  static readonly snapshot: Effect.Effect<ReadonlyArray<MetricSnapshot>> = Effect.map(Metric.snapshot, (all) =>
+    all
+      .flatMap((one) => (names.has(one.id) ? snapshotOf(one) : []))
+      .toSorted((left, right) => (seriesOf(left) < seriesOf(right) ? -1 : 1))
+  )
 }
 
-const classificationOf = (outcome: ReplayOutcome): string => {
-  switch (outcome._tag) {
-    case "Accepted":
-      return "none"
-    case "Duplicate":
-      return "DUPLICATE_DETECTED"
-    case "Skipped":
-      return Skip.reason(outcome.skip)
-    case "Rejected":
-    case "Exhausted":
-      return outcome.error.classification
+/** Attributes are bounded, so what is made for them is kept: a letter costs a lookup. */
+const memoized = <K, A>(make: (key: K) => A): ((key: K) => A) => {
+  const made = new Map<K, A>()
+  return (key) => {
+    const known = made.get(key)
+    if (known !== undefined) return known
+    const value = make(key)
+    made.set(key, value)
+    return value
   }
 }
 
-interface Attributes {
-  readonly name: string
-  readonly labels: Record<string, string>
-}
+/** A status of HTTP's as it is; what is none must not become a series of its own for each number there is. */
+const statusOf = (status: number | "none"): string =>
+  status === "none" || (status >= 100 && status < 600) ? String(status) : "other"
 
-/** Metrics with attributes are found again instead of made anew for each letter; there are few, as attributes are bounded. */
-const attributed = <M>(make: (attributes: Attributes) => M) => {
-  const known = new Map<string, M>()
-  return (name: string, labels: Record<string, string>): M => {
-    const key = `${name} ${Object.values(labels).join(" ")}`
-    const found = known.get(key)
-    if (found !== undefined) return found
-    const metric = make({ name, labels })
-    known.set(key, metric)
-    return metric
+const breakerStates = ["Closed", "HalfOpen", "Open"] as const
+const breakerNames = { Closed: "closed", HalfOpen: "half_open", Open: "open" } as const
+
+const snapshotOf = (one: Metric.Metric.Snapshot): ReadonlyArray<MetricSnapshot> => {
+  const series = { name: one.id, description: one.description ?? "", attributes: one.attributes ?? {} }
+  switch (one.type) {
+    case "Counter":
+      return [{ type: "counter", ...series, value: Number(one.state.count) }]
+    case "Gauge":
+      return [{ type: "gauge", ...series, value: Number(one.state.value) }]
+    case "Histogram": {
+      const { buckets, count, max, min, sum } = one.state
+      return [
+        { type: "histogram", ...series, count, sum, min, max, buckets: buckets.map(([le, n]) => ({ le, count: n })) }
+      ]
+    }
+    default:
+      return []
   }
 }
+
+const seriesOf = ({ attributes, name }: MetricSnapshot): string => `${name} ${JSON.stringify(attributes)}`

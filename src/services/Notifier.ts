@@ -5,6 +5,7 @@ import { rootMessage } from "../domain/Failure.ts"
 import type { NotificationCounts } from "../domain/ReplayReport.ts"
 import { EventBridgeConfig } from "./EventBridgeConfig.ts"
 import { Metrics } from "./Metrics.ts"
+import * as Tracing from "./Tracing.ts"
 
 /** The notifications of one run. */
 export interface Notifications {
@@ -63,7 +64,7 @@ const makeWebhook = Effect.fnUntraced(function* (
   { concurrency = 8, drainTimeout = "10 seconds", queueSize = 10_000, timeout = "5 seconds" }: NotifierOptions
 ) {
   const metrics = yield* Metrics
-  const httpClient = yield* HttpClient.HttpClient
+  const httpClient = Tracing.untraced(yield* HttpClient.HttpClient)
 
   const post = Effect.fnUntraced(function* (record: ReplayAuditRecord) {
     const request = HttpClientRequest.bodyJsonUnsafe(HttpClientRequest.post(url), {

@@ -4,6 +4,8 @@ import { rootMessage } from "../domain/Failure.ts"
 import * as RetryPolicy from "../domain/RetryPolicy.ts"
 import { RegistrySyncFailed } from "../domain/SubscriptionError.ts"
 import { EventBridgeConfig } from "./EventBridgeConfig.ts"
+import { Metrics } from "./Metrics.ts"
+import * as Tracing from "./Tracing.ts"
 
 /** The registry webhook: told of each change of a subscription's state. */
 export class Registry extends Context.Service<
@@ -17,7 +19,8 @@ export class Registry extends Context.Service<
 >()("effect-cxone-eventbridge/services/Registry") {
   static readonly make = Effect.gen(function* () {
     const { registryUrl, retry, timeouts } = yield* EventBridgeConfig
-    const httpClient = yield* HttpClient.HttpClient
+    const metrics = yield* Metrics
+    const httpClient = Tracing.untraced(yield* HttpClient.HttpClient)
     if (registryUrl === undefined) return Registry.of({ isConfigured: false, sync: () => Effect.void })
 
     const client = httpClient.pipe(
@@ -47,14 +50,14 @@ export class Registry extends Context.Service<
               ? `it answered ${error.reason.response.status}`
               : rootMessage(error.reason)
           return new RegistrySyncFailed({ subscriptionId, detail })
-        })
+        }),
+      Effect.tap(() => metrics.registrySync("delivered")),
+      Effect.tapError(() => metrics.registrySync("failed"))
     )
 
     return Registry.of({ isConfigured: true, sync })
   })
 
-  static readonly layer: Layer.Layer<Registry, never, EventBridgeConfig | HttpClient.HttpClient> = Layer.effect(
-    Registry,
-    Registry.make
-  )
+  static readonly layer: Layer.Layer<Registry, never, EventBridgeConfig | Metrics | HttpClient.HttpClient> =
+    Layer.effect(Registry, Registry.make)
 }

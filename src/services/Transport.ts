@@ -64,7 +64,11 @@ export class Transport extends Context.Service<
       openDuration: Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("5 seconds")]),
       maxOpenDuration: config.retry.maxRetryAfter
     })
-    yield* breaker.transitions.pipe(Stream.runForEach(tellOperator), Effect.forkScoped({ startImmediately: true }))
+    yield* metrics.breaker("Closed")
+    yield* breaker.transitions.pipe(
+      Stream.runForEach((transition) => Effect.andThen(metrics.breaker(transition.to), tellOperator(transition))),
+      Effect.forkScoped({ startImmediately: true })
+    )
     const quietSchedule = RetryPolicy.schedule(config.retry)
     // A letter among thousands is retried quietly; a run that waits for its token or its next page says so.
     const scheduleOf = (operation: Operation) =>
@@ -106,8 +110,11 @@ export class Transport extends Context.Service<
           )
 
     const guarded = (attempt: Try, progress: Progress) =>
-      Effect.suspend(() => (progress.tries++ === 0 ? Effect.void : metrics.retry(attempt.operation))).pipe(
-        Effect.andThen(exchange(attempt)),
+      Effect.suspend(() => {
+        const resends = progress.tries++
+        const sending = exchange(attempt, resends)
+        return resends === 0 ? sending : Effect.andThen(metrics.retry(attempt.operation), sending)
+      }).pipe(
         Effect.tapError((reason) =>
           Effect.map(Clock.currentTimeMillis, (now) => {
             progress.ambiguous ||= reason.isAmbiguous

@@ -59,17 +59,17 @@ export class PageLedger {
     return opened
   }
 
-  /** Takes an outcome, recorded already, and settles what it completes. Tells whether the position has moved. */
-  add(page: OpenPage, outcome: ReplayOutcome): boolean {
+  /** Takes an outcome, recorded already, and settles what it completes. */
+  add(page: OpenPage, outcome: ReplayOutcome): ReadonlyArray<OpenPage> {
     page.tally.add(outcome)
     this.seen.add(outcome)
     page.remaining--
     return this.settle()
   }
 
-  /** Settles the pages at the front that have nothing left to do, empty ones too. */
-  settle(): boolean {
-    let moved = false
+  /** Settles the pages at the front that have nothing left to do, empty ones too. Where there are any, the position has moved. */
+  settle(): ReadonlyArray<OpenPage> {
+    const settled: Array<OpenPage> = []
     for (let page = this.#open[0]; page !== undefined && page.remaining === 0; page = this.#open[0]) {
       this.#open.shift()
       this.settled.merge(page.tally)
@@ -78,8 +78,8 @@ export class PageLedger {
         settledPages: page.index + 1,
         pageToken: page.nextPageToken
       }
-      moved = true
+      settled.push(page)
     }
-    return moved
+    return settled
   }
 }

@@ -71,14 +71,14 @@ export class Replay extends Context.Service<
       >()
     )
 
-    const start = Effect.fn("Replay.start")(function* (request: RunRequest) {
+    const start = Effect.fnUntraced(function* (request: RunRequest) {
       const selection = yield* ReplayOptions.resolve(request, ReplayOptions.checkRun(request))
       return yield* ReplayRun.start(selection, request)
     }, Effect.provideContext(services))
 
     const stream = (request: RunRequest) => Stream.unwrap(Effect.map(start(request), ({ outcomes }) => outcomes))
 
-    const run = Effect.fn("Replay.run")(function* (request: RunRequest) {
+    const run = Effect.fnUntraced(function* (request: RunRequest) {
       const { outcomes, report } = yield* start(request)
       yield* Stream.runDrain(outcomes)
       return yield* report

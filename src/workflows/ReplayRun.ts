@@ -20,6 +20,7 @@ import { DeadLetterQueue } from "./DeadLetterQueue.ts"
 import { type LeftOut, LetterSelection, type Selected } from "./LetterSelection.ts"
 import { type OpenPage, PageLedger } from "./PageLedger.ts"
 import type { RunIdentity, Selection } from "./ReplayOptions.ts"
+import * as RunWatch from "./RunWatch.ts"
 
 /** A run that has started: nothing is sent until its outcomes are pulled. */
 export interface ReplayRun {
@@ -57,7 +58,8 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     if (differences.length > 0) return yield* new CheckpointMismatch({ runId, differences })
     if (saved.value.report !== null) return finished(saved.value.report)
   }
-  yield* http.authorize(["ListDeadLetters", "ReplayEvent"])
+  const watch = yield* RunWatch.start(runId, options)
+  yield* watch.within(http.authorize(["ListDeadLetters", "ReplayEvent"]))
 
   const now = yield* DateTime.now
   const origin = Option.getOrElse(saved, () => newRun(runId, options, DateTime.formatIso(now)))
@@ -90,7 +92,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
   )
 
   const makeReport = (status: ReplayReport["status"]) =>
-    Effect.map(elapsedMillis, (elapsed): ReplayReport => ({
+    Effect.zipWith(elapsedMillis, audit.head, (elapsed, auditHead): ReplayReport => ({
       runId,
       topicId: options.topicId,
       status,
@@ -98,6 +100,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
       ...countsOf(ledger.seen),
       seconds: elapsed / 1000,
       notifications: notified,
+      auditHead: auditHead?.hash ?? null,
       stopped: {
         pages: ledger.position.settledPages,
         ...(status === "halted" && ledger.position.pageToken !== undefined
@@ -130,7 +133,8 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
   const openPage = Effect.fnUntraced(function* (page: DeadLetterPage) {
     const decided = letters.take(page)
     const open = ledger.open(page, decided.length)
-    ledger.settle()
+    yield* watch.opened(open, decided.length)
+    yield* watch.settled(ledger.settle())
     // Kept before the first letter of the page is sent: after a crash, a 409 for one of them is our own doing.
     yield* save(null)
     return decided.map((letter): OnItsWay => ({ page: open, decided: letter }))
@@ -161,8 +165,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     }
   })
 
-  const replayLetter = Effect.fnUntraced(function* ({ decided, page }: OnItsWay) {
-    if (halted !== undefined) return undefined
+  const settleLetter = Effect.fnUntraced(function* ({ decided, page }: OnItsWay) {
     const outcome = Result.isSuccess(decided) ? yield* send(decided.success, page) : leftOut(decided.failure)
     const record = AuditRecord.fromOutcome(outcome, {
       runId,
@@ -173,9 +176,16 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     yield* audit.record(record)
     if (outcome._tag !== "Skipped") yield* notifications.notify(record)
     yield* metrics.letter(outcome)
-    if (ledger.add(page, outcome)) yield* save(null)
+    const settled = ledger.add(page, outcome)
+    yield* watch.settled(settled)
+    if (settled.length > 0) yield* save(null)
     return outcome
-  }, Effect.catch(halt))
+  })
+
+  const replayLetter = (letter: OnItsWay) =>
+    Effect.suspend(() =>
+      halted === undefined ? watch.letter(letter.page, letter.decided, settleLetter(letter)) : Effect.undefined
+    ).pipe(Effect.catch(halt))
 
   const isAtEnd = (): boolean =>
     letters.isFull || (ledger.position.settledPages > 0 && ledger.position.pageToken === undefined)
@@ -211,10 +221,11 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     return yield* new ReplayHalted({ reason: halted, report: final })
   })
 
+  const report = Effect.suspend(() => (final === undefined ? makeReport("running") : Effect.succeed(final)))
   return {
     runId,
-    outcomes: Stream.concat(sending, Stream.fromEffectDrain(finish)),
-    report: Effect.suspend(() => (final === undefined ? makeReport("running") : Effect.succeed(final)))
+    outcomes: watch.around(Stream.concat(sending, Stream.fromEffectDrain(finish)), report),
+    report
   } satisfies ReplayRun
 })
 

@@ -53,6 +53,7 @@ describe("ReplayError", () => {
       status: "halted",
       initiatedAt: "2024-05-11T09:15:22.103Z",
       seconds: 1,
+      auditHead: null,
       notifications: { delivered: 0, failed: 0, dropped: 0 },
       stopped: { pages: 0 }
     } as const

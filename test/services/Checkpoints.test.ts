@@ -43,6 +43,7 @@ const report = {
   unreadableReceipts: 1,
   latencyMs: { p50: 100, p95: 101, p99: 102 },
   seconds: 1.2,
+  auditHead: null,
   notifications: { delivered: 97, failed: 0, dropped: 0 },
   stopped: { pages: 2 }
 } as const

@@ -1,16 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Metric } from "effect"
+import { Duration, Effect, Exit, Fiber, Metric, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import {
   EventBridgeError,
   EventBridgeHttp,
   MaxRetriesExceeded,
   Metrics,
+  MetricSnapshot,
   NotFound,
   ReplayOutcome,
   ServerTransient,
   Skip
 } from "../../src/index.ts"
+import * as MetricFamilies from "../../src/services/MetricFamilies.ts"
 import { firstPage, json, layerHttp, layerWire, receipt, replayOf, text, withTokens } from "./Support.ts"
 
 /** A registry of its own: others count in the global one at the same time. */
@@ -76,13 +78,15 @@ describe("Metrics", () => {
       yield* metrics.tokenRefresh("failure")
       yield* metrics.tokenRefresh("success")
       for (const result of ["delivered", "failed", "dropped"] as const) yield* metrics.notification(result)
+      yield* metrics.registrySync("failed")
       yield* metrics.retry("ReplayEvent")
       assert.deepStrictEqual(yield* counters, {
         "cxone_eventbridge_token_refreshes_total success": 2,
         "cxone_eventbridge_token_refreshes_total failure": 1,
-        "cxone_eventbridge_notifications_total delivered": 1,
-        "cxone_eventbridge_notifications_total failed": 1,
-        "cxone_eventbridge_notifications_total dropped": 1,
+        "cxone_eventbridge_webhook_deliveries_total monitoring delivered": 1,
+        "cxone_eventbridge_webhook_deliveries_total monitoring failed": 1,
+        "cxone_eventbridge_webhook_deliveries_total monitoring dropped": 1,
+        "cxone_eventbridge_webhook_deliveries_total registry failed": 1,
         "cxone_eventbridge_retries_total ReplayEvent": 1
       })
     }).pipe(Effect.provide(Metrics.layer), apart)
@@ -142,6 +146,104 @@ describe("Metrics", () => {
     )
   )
 
+  it.effect("a status that HTTP does not have is no series of its own", () =>
+    Effect.gen(function* () {
+      const metrics = yield* Metrics
+      for (let status = 0; status < 5000; status += 7) yield* metrics.request("Token", status, 1)
+      const statuses = Object.keys(yield* counters)
+      assert.isAtMost(statuses.length, 501)
+      assert.include(statuses, "cxone_eventbridge_requests_total Token other")
+    }).pipe(Effect.provide(Metrics.layer), apart)
+  )
+
+  it.effect("the breaker is in one state, whichever the next call meets", () => {
+    const met: Array<string | undefined> = []
+    const state = Effect.map(Metrics.snapshot, (series) => {
+      const inIt = series.filter((one) => one.name === "cxone_eventbridge_breaker_state" && one.type === "gauge")
+      assert.lengthOf(inIt, 3)
+      return inIt.filter((one) => "value" in one && one.value === 1).map(({ attributes }) => attributes["state"])
+    })
+    return Effect.gen(function* () {
+      const http = yield* EventBridgeHttp
+      assert.deepStrictEqual(yield* state, ["closed"])
+      const fiber = yield* Effect.forkChild(http.listDeadLetters(firstPage))
+      const seen = new Set<string | undefined>()
+      while (fiber.pollUnsafe() === undefined) {
+        yield* TestClock.adjust("100 millis")
+        for (const each of yield* state) seen.add(each)
+      }
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual(met, ["closed", "closed", "half_open", "half_open"])
+      assert.deepStrictEqual(seen, new Set(["closed", "open", "half_open"]))
+      assert.deepStrictEqual(yield* state, ["closed"])
+    }).pipe(
+      Effect.provide(layerHttp({ breaker: { failures: 2 } })),
+      Effect.provide(
+        layerWire(
+          withTokens((_, index) =>
+            Effect.gen(function* () {
+              met.push(...(yield* state))
+              yield* Effect.sleep(Duration.seconds(1))
+              return index < 3 ? text("", 503) : json({ events: [] })
+            })
+          )
+        )
+      ),
+      apart
+    )
+  })
+
+  it.effect("letters are in flight while they are worked on, however that ends", () =>
+    Effect.gen(function* () {
+      const metrics = yield* Metrics
+      const inFlight = Effect.map(Metrics.snapshot, (series) =>
+        series.flatMap((one) =>
+          one.name === "cxone_eventbridge_letters_in_flight" && one.type === "gauge" ? one.value : []
+        )
+      )
+      assert.deepStrictEqual(yield* inFlight, [0])
+      const waiting = yield* Effect.forkChild(metrics.inFlight(Effect.never), { startImmediately: true })
+      assert.deepStrictEqual(yield* metrics.inFlight(inFlight), [2])
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(metrics.inFlight(Effect.fail("no")))))
+      assert.deepStrictEqual(yield* inFlight, [1])
+      yield* Fiber.interrupt(waiting)
+      assert.deepStrictEqual(yield* inFlight, [0])
+    }).pipe(Effect.provide(Metrics.layer), apart)
+  )
+
+  it.effect("a snapshot holds this library's metrics alone, and goes through JSON unharmed", () =>
+    Effect.gen(function* () {
+      const metrics = yield* Metrics
+      yield* Metric.update(Metric.counter("requests_of_somebody_else"), 1)
+      yield* metrics.page(1500)
+      const auditGroups = MetricFamilies.histogram("auditGroups", {})
+      yield* Metric.update(auditGroups, 3)
+      yield* Metric.update(auditGroups, 5000)
+      yield* metrics.letter(ReplayOutcome.Accepted({ ...sent("evt_1"), receipt, confirmedBy: "Receipt" }))
+      const snapshot = yield* Metrics.snapshot
+      assert.deepStrictEqual(
+        snapshot.map(({ attributes, name, type }) => [name, type, attributes]),
+        [
+          ["cxone_eventbridge_audit_group_records", "histogram", { site: "a" }],
+          ["cxone_eventbridge_letters_in_flight", "gauge", {}],
+          ["cxone_eventbridge_letters_total", "counter", { site: "a", outcome: "accepted", classification: "none" }],
+          ["cxone_eventbridge_page_duration_seconds", "histogram", { site: "a" }]
+        ]
+      )
+      assert.isTrue(snapshot.every(({ description }) => description.length > 10))
+      const [groups, , , pages] = snapshot
+      assert.deepInclude(groups, { count: 2, sum: 5003, min: 3, max: 5000 })
+      assert.deepInclude(pages, { count: 1, sum: 1.5 })
+      const buckets = groups?.type === "histogram" ? groups.buckets : []
+      assert.deepInclude(buckets, { le: 2, count: 0 })
+      assert.deepInclude(buckets, { le: 4, count: 1 })
+      assert.deepStrictEqual(buckets.at(-1), { le: 512, count: 1 })
+      const Json = Schema.fromJsonString(Schema.Array(MetricSnapshot))
+      const there = yield* Schema.encodeEffect(Json)(snapshot)
+      assert.deepStrictEqual(yield* Schema.decodeEffect(Json)(there), snapshot)
+    }).pipe(Effect.provideService(Metric.CurrentMetricAttributes, { site: "a" }), Effect.provide(Metrics.layer), apart)
+  )
+
   it.effect("may be switched off", () =>
     Effect.gen(function* () {
       const metrics = yield* Metrics
@@ -150,6 +252,10 @@ describe("Metrics", () => {
       yield* metrics.retry("Token")
       yield* metrics.tokenRefresh("success")
       yield* metrics.notification("failed")
+      yield* metrics.registrySync("failed")
+      yield* metrics.breaker("Open")
+      yield* metrics.page(1)
+      assert.strictEqual(yield* metrics.inFlight(Effect.succeed(7)), 7)
       assert.deepStrictEqual(yield* Metric.snapshot, [])
     }).pipe(Effect.provide(Metrics.layerNoop), apart)
   )

@@ -1,4 +1,4 @@
-import { Clock, Context, type Duration, Effect, Layer, Logger, Redacted } from "effect"
+import { Clock, Context, type Duration, Effect, Layer, Logger, Redacted, Tracer } from "effect"
 import { HttpClient, HttpClientError, type HttpClientRequest, HttpServerResponse } from "effect/http"
 import { CircuitBreaker, RateLimiter } from "effect/persistence"
 import {
@@ -134,7 +134,11 @@ export const replayOf = (eventId = "evt_1", topicId = "topic-1", payload: unknow
 
 export const firstPage = { topicId: "topic-1", limit: 50, nextPageToken: undefined }
 
-export const record = (eventId = "evt_1", status: ReplayAuditRecord["status"] = "SUCCESS"): ReplayAuditRecord => ({
+export const record = (
+  eventId = "evt_1",
+  status: ReplayAuditRecord["status"] = "SUCCESS",
+  detail?: string
+): ReplayAuditRecord => ({
   event_id: eventId,
   action: "REPLAY_PUT",
   status,
@@ -143,7 +147,8 @@ export const record = (eventId = "evt_1", status: ReplayAuditRecord["status"] = 
   timestamp: "2024-05-11T09:15:22.103Z",
   idempotency_key: `replay-${eventId}-v1`,
   destination: "topic-1",
-  run_id: "run-1"
+  run_id: "run-1",
+  ...(detail === undefined ? {} : { detail })
 })
 
 /** A line that was logged. */
@@ -160,4 +165,17 @@ export const collectLogs = () => {
     lines.push({ level, message: String(message), annotations })
   })
   return { lines, layer: Logger.layer([logger]) }
+}
+
+/** Collects spans, as an application with a tracer would export them. */
+export const collectSpans = () => {
+  const spans: Array<Tracer.NativeSpan> = []
+  const tracer = Tracer.make({
+    span: (given) => {
+      const span = new Tracer.NativeSpan(given)
+      spans.push(span)
+      return span
+    }
+  })
+  return { spans, layer: Layer.succeed(Tracer.Tracer, tracer) }
 }

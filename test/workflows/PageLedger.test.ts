@@ -79,8 +79,11 @@ describe("the ledger of pages", () => {
         const before = ledger.position.settledPages
         left[chosen.index] = (left[chosen.index] ?? 0) - 1
         done++
-        const moved = ledger.add(chosen.page, outcome(`${chosen.index}-${done}`))
-        assert.strictEqual(moved, ledger.position.settledPages > before)
+        const settled = ledger.add(chosen.page, outcome(`${chosen.index}-${done}`))
+        assert.deepStrictEqual(
+          settled.map(({ index }) => index),
+          Array.from({ length: ledger.position.settledPages - before }, (_, index) => before + index)
+        )
         check()
       }
       assert.strictEqual(ledger.position.settledPages, pages.length)

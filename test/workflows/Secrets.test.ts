@@ -1,10 +1,11 @@
 import { assert, it } from "@effect/vitest"
-import { Cause, Effect, Layer, Logger, Metric, Redacted, References, Tracer } from "effect"
+import { Cause, Effect, Layer, Logger, Metric, Redacted, References } from "effect"
 import { HttpClient } from "effect/http"
 import { KeyValueStore } from "effect/persistence"
 import { EmulatorClient, type EmulatorOptions, FaultPlan } from "../../src/emulator/index.ts"
 import { Audit, AuditMemory, EventBridge, Replay, Subscriptions } from "../../src/index.ts"
 import { inspect } from "node:util"
+import { collectSpans } from "../services/Support.ts"
 import { definition } from "./support/Definitions.ts"
 import { driven, topicId } from "./support/Harness.ts"
 
@@ -18,14 +19,7 @@ const observed = <A, E extends object>(
 ) => {
   const written: Array<string> = []
   const tokens = new Set<string>()
-  const spans: Array<Tracer.NativeSpan> = []
-  const tracer = Tracer.make({
-    span: (options) => {
-      const span = new Tracer.NativeSpan(options)
-      spans.push(span)
-      return span
-    }
-  })
+  const { layer: tracer, spans } = collectSpans()
   const logger = Logger.make((options) => {
     written.push(Logger.formatJson.log(options), Logger.formatLogFmt.log(options))
   })
@@ -58,7 +52,7 @@ const observed = <A, E extends object>(
     Effect.provide(library),
     Effect.provide(Logger.layer([logger])),
     Effect.provideService(References.MinimumLogLevel, "All"),
-    Effect.withTracer(tracer),
+    Effect.provide(tracer),
     // Every header goes into the spans, as the most curious application may have it.
     Effect.provideService(HttpClient.TracerHeaderFilter, () => true),
     Effect.provideService(Metric.MetricRegistry, new Map())

@@ -69,7 +69,8 @@ const recordedAudit = (events: Array<Event>, failsFrom = Number.POSITIVE_INFINIT
           Effect.sleep(Duration.millis((recorded * 37) % 150)),
           Effect.sync(() => void events.push({ is: "recorded", eventId: "event_id" in record ? record.event_id : "" }))
         )
-      })
+      }),
+    head: Effect.undefined
   })
 }
 

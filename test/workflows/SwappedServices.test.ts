@@ -39,14 +39,18 @@ it.effect("Audit, Metrics and Notifier are the application's where it gives its 
   const notified: Array<ReplayAuditRecord> = []
   const counted: Array<string> = []
   const services = Layer.mergeAll(
-    Layer.succeed(Audit, { record: (record) => Effect.sync(() => void audited.push(record)) }),
+    Layer.succeed(Audit, { record: (record) => Effect.sync(() => void audited.push(record)), head: Effect.undefined }),
     Layer.succeed(Metrics, {
       request: (operation, status) => Effect.sync(() => void counted.push(`${operation} ${status}`)),
       retry: () => Effect.void,
       tokenRefresh: (result) => Effect.sync(() => void counted.push(`token ${result}`)),
+      breaker: () => Effect.void,
+      inFlight: (letter) => letter,
       letter: ({ _tag }) => Effect.sync(() => void counted.push(_tag)),
+      page: () => Effect.sync(() => void counted.push("page")),
       subscription: () => Effect.void,
-      notification: () => Effect.void
+      notification: () => Effect.void,
+      registrySync: () => Effect.void
     }),
     Layer.succeed(Notifier, {
       start: Effect.succeed({
@@ -61,15 +65,18 @@ it.effect("Audit, Metrics and Notifier are the application's where it gives its 
     assert.deepStrictEqual([audited.length, notified.length], [12, 12])
     const times = (name: string) => counted.filter((other) => other === name).length
     assert.deepStrictEqual(
-      ["Token 200", "token success", "ListDeadLetters 200", "ReplayEvent 200", "Accepted"].map(times),
-      [1, 1, 1, 12, 12]
+      ["Token 200", "token success", "ListDeadLetters 200", "ReplayEvent 200", "Accepted", "page"].map(times),
+      [1, 1, 1, 12, 12, 1]
     )
   }).pipe(Effect.provide(composed(services)))
 })
 
 it.effect("an Audit that fails stops the run, whoever wrote it", () => {
   const services = Layer.mergeAll(
-    Layer.succeed(Audit, { record: () => Effect.fail(new AuditError({ sink: "tape", detail: "torn" })) }),
+    Layer.succeed(Audit, {
+      record: () => Effect.fail(new AuditError({ sink: "tape", detail: "torn" })),
+      head: Effect.undefined
+    }),
     Metrics.layerNoop,
     Notifier.layerNoop
   )

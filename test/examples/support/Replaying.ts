@@ -2,7 +2,7 @@ import { assert } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { ReplayAuditRecord } from "../../../src/index.ts"
+import { AuditLine, ReplayAuditRecord } from "../../../src/index.ts"
 import { type ForeignOptions, type ForeignServer, start as startServer } from "../../workflows/support/ForeignServer.ts"
 import { letters, topicId } from "../../workflows/support/Harness.ts"
 import { type Ended, lastLine } from "./Program.ts"
@@ -42,17 +42,20 @@ const Report = Schema.fromJsonString(
     byClassification: Schema.Record(Schema.String, Schema.Natural),
     byFailureReason: Schema.Record(Schema.String, Schema.Natural),
     latencyMs: Schema.Struct({ p50: Schema.Finite, p95: Schema.Finite, p99: Schema.Finite }),
-    seconds: Schema.Finite
+    seconds: Schema.Finite,
+    auditHead: Schema.NullOr(Schema.String)
   })
 )
 export const reportOf = ({ stdout }: Ended) => Schema.decodeUnknownEffect(Report)(lastLine(stdout))
 
-const decodeRecord = Schema.decodeUnknownEffect(Schema.fromJsonString(ReplayAuditRecord))
+const decodeLine = Schema.decodeUnknownEffect(
+  Schema.fromJsonString(Schema.Struct({ ...AuditLine.fields, record: ReplayAuditRecord }))
+)
 
 /** Every line of an audit file that ends; one that is being written may not. */
 export const auditOf = (state: string) => {
   const text = readFileSync(join(state, "audit.jsonl"), "utf8")
-  return Effect.forEach(text.split("\n").slice(0, -1), (line) => decodeRecord(line))
+  return Effect.forEach(text.split("\n").slice(0, -1), (line) => Effect.map(decodeLine(line), ({ record }) => record))
 }
 
 export const assertNoSecret = (ended: Ended, server?: ForeignServer, files = "") => {

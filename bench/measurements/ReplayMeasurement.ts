@@ -1,0 +1,105 @@
+import { Effect } from "effect"
+import * as InTurn from "../InTurn.ts"
+import * as Outcome from "../Outcome.ts"
+import { type Plan, scaled } from "../Plan.ts"
+import * as ReplaySubject from "../ReplaySubject.ts"
+import { ratio } from "../Statistics.ts"
+import type { Found } from "../SubjectProcess.ts"
+
+export const title = "The whole of Replay.run against clients that do less"
+
+/** So many at once, so slow a service; and letters enough for about a second, after those for warming up. */
+export interface Load {
+  readonly latencyMillis: number
+  readonly concurrency: number
+  readonly letters: number
+  readonly warmUp: number
+}
+
+const loads: ReadonlyArray<Load> = [
+  { latencyMillis: 0, concurrency: 1, letters: 1500, warmUp: 500 },
+  { latencyMillis: 0, concurrency: 16, letters: 6000, warmUp: 2000 },
+  { latencyMillis: 0, concurrency: 64, letters: 8000, warmUp: 3000 },
+  { latencyMillis: 5, concurrency: 1, letters: 150, warmUp: 50 },
+  { latencyMillis: 5, concurrency: 16, letters: 2500, warmUp: 1000 },
+  { latencyMillis: 5, concurrency: 64, letters: 6000, warmUp: 2000 }
+]
+
+/** Names of the clients, and their files in `bench/subjects`. */
+const clients = {
+  "Replay.run": "replay",
+  undici: "undici",
+  fetch: "fetch",
+  sequential: "sequential",
+  "raw sockets": "sockets"
+} as const
+type Client = keyof typeof clients
+
+/** The script knows no concurrency; sockets show what the server could take. */
+const clientsAt = ({ concurrency, latencyMillis }: Load): ReadonlyArray<Client> => [
+  "Replay.run",
+  "undici",
+  "fetch",
+  ...(concurrency === 1 ? (["sequential"] as const) : []),
+  ...(concurrency === 64 && latencyMillis === 0 ? (["raw sockets"] as const) : [])
+]
+
+const nameOf = (client: Client, { concurrency, latencyMillis }: Load) =>
+  `${client}, ${concurrency} at once, ${latencyMillis} ms`
+
+const alternative = (plan: Plan, client: Client, load: Load) => ({
+  name: nameOf(client, load),
+  run: ReplaySubject.run(`replay: ${nameOf(client, load)}`, {
+    ...load,
+    subject: clients[client],
+    letters: scaled(plan, load.letters),
+    warmUp: scaled(plan, load.warmUp),
+    isAudited: client === "Replay.run",
+    atMost: "2 minutes"
+  })
+})
+
+/** What is demanded at 64 at once. */
+const demands = (latencyMillis: number): { readonly [Other in Client]?: Outcome.Demand } => ({
+  undici: { relation: "at least", value: 0.7 },
+  fetch: { relation: "more than", value: 1 },
+  sequential: { relation: "at least", value: latencyMillis === 0 ? 20 : 60 }
+})
+
+const compare = (load: Load, to: Client, toLoad: Load, samplesOf: (name: string) => ReadonlyArray<Found>) => {
+  const own = samplesOf(nameOf("Replay.run", load))
+  const other = samplesOf(nameOf(to, toLoad))
+  const what = `letters/s, Replay.run / ${to}, ${load.concurrency} at once, ${load.latencyMillis} ms`
+  const demand = load.concurrency === 64 ? demands(load.latencyMillis)[to] : undefined
+  return Outcome.comparison(what, ratio(Outcome.rateOf(own), Outcome.rateOf(other)), { demand })
+}
+
+export const measureLoads = Effect.fnUntraced(function* (plan: Plan, taken: ReadonlyArray<Load>) {
+  const alternatives = taken.flatMap((load) => clientsAt(load).map((client) => alternative(plan, client, load)))
+  const samplesOf = yield* InTurn.run("replay", plan.rounds, alternatives, Outcome.tell)
+  const comparisons = taken.flatMap((load) => [
+    compare(load, "undici", load, samplesOf),
+    compare(load, "fetch", load, samplesOf),
+    ...taken
+      .filter(({ concurrency, latencyMillis }) => concurrency === 1 && latencyMillis === load.latencyMillis)
+      .map((one) => compare(load, "sequential", one, samplesOf))
+  ])
+  // What others do on the machine takes time from a client, and hardly changes what it costs.
+  const costs = taken.map((load) => {
+    const cost = (client: Client) => Outcome.costOf(samplesOf(nameOf(client, load)))
+    const what = `CPU a letter, Replay.run / undici, ${load.concurrency} at once, ${load.latencyMillis} ms`
+    return Outcome.comparison(what, ratio(cost("Replay.run"), cost("undici")))
+  })
+  return {
+    rows: alternatives.map(({ name }) => Outcome.rowOf(name, "letters", samplesOf(name))),
+    comparisons: [...comparisons, ...costs],
+    notes: [
+      "Replay.run: token, pages, requests, receipts, audit and checkpoints in files, with syncs, metrics. undici, fetch: " +
+        "bytes made beforehand, sent; the answers parsed.",
+      "sequential: a script on node:http, one by one, each on a new connection, all letters in memory, the audit at the end.",
+      "raw sockets: bytes made beforehand, sent; the answers not even read. What the server can take."
+    ]
+  } satisfies Outcome.Outcome
+})
+
+export const measure = (plan: Plan) => measureLoads(plan, loads)

@@ -1,0 +1,28 @@
+// What programs that serve on a port have in common.
+import { Schema } from "effect"
+import { Flag } from "effect/cli"
+import type { HttpServerError } from "effect/http"
+
+/** `--port`, of programs that listen on this one unless told otherwise. */
+export const portFlag = (usual: number) =>
+  Flag.Int("port").pipe(
+    Flag.withDescription(`Port to listen on (${usual}); 0 picks a free one`),
+    Flag.withSchema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 }))),
+    Flag.withDefault(usual)
+  )
+
+class CannotListen extends Schema.TaggedError<CannotListen>()("CannotListen", { message: Schema.String }) {}
+
+/** Why a server cannot listen, in words. */
+export const refused = ({ cause }: HttpServerError.ServeError, host: string, port: number) => {
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined
+  const problem =
+    code === "EADDRINUSE"
+      ? "the port is in use; choose another, or --port 0 for a free one"
+      : code === "EACCES"
+        ? "it takes more rights to listen on this port"
+        : code === "EADDRNOTAVAIL" || code === "ENOTFOUND"
+          ? "this machine has no such address"
+          : String(cause)
+  return new CannotListen({ message: `cannot listen on ${host}:${port}: ${problem}` })
+}

@@ -1,0 +1,104 @@
+// Traces, metrics and logs for an OpenTelemetry collector, set up by the OTEL_* variables that every exporter knows.
+import { NodeHttpClient } from "@effect/platform-node"
+import { Cause, Config, ConfigProvider, Console, Effect, Layer, Predicate, Schema } from "effect"
+import { HttpClient, HttpClientError } from "effect/http"
+import { Otlp, OtlpExporter, OtlpSerialization } from "effect/observability"
+import { clientVersion } from "../../src/index.ts"
+
+export const usualEndpoint = "http://localhost:4318"
+
+/** What OpenTelemetry has as defaults, and who is speaking. */
+const defaults = ConfigProvider.fromUnknown({
+  OTEL_EXPORTER_OTLP_ENDPOINT: usualEndpoint,
+  OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf",
+  OTEL_TRACES_EXPORTER: "otlp",
+  OTEL_METRICS_EXPORTER: "otlp",
+  OTEL_LOGS_EXPORTER: "otlp",
+  // How long each exporter may take to close, in milliseconds; all of them were flushed before.
+  OTEL_EXPORTER_OTLP_TIMEOUT: "1000",
+  OTEL_SERVICE_NAME: "cxone-eventbridge-replay",
+  OTEL_SERVICE_VERSION: clientVersion
+})
+
+class OtelUnusable extends Schema.TaggedError<OtelUnusable>()("OtelUnusable", { problem: Schema.String }) {
+  override get message(): string {
+    return `An OTEL_* variable cannot be used: ${this.problem}`
+  }
+}
+
+const codeOf = (cause: unknown): string | undefined => {
+  if (Predicate.hasProperty(cause, "code")) return String(cause.code)
+  return Predicate.hasProperty(cause, "cause") ? codeOf(cause.cause) : undefined
+}
+
+const whyNot = (error: HttpClientError.HttpClientError): string =>
+  error.response === undefined ? (codeOf(error.reason) ?? error.message) : `it answers ${error.response.status}`
+
+const unanswered = "it does not answer"
+
+/** One warning tells the operator; the exporters themselves say nothing, and a line a try would bury the rest. */
+const warnOnce = (endpoint: string) => {
+  let isSaid = false
+  return (why: string) =>
+    Effect.suspend(() => {
+      if (isSaid) return Effect.void
+      isSaid = true
+      return Console.error(
+        `Telemetry is lost: the collector at ${endpoint} does not take it (${why}). The replay goes on without.\n` +
+          "Start a collector there, or set OTEL_EXPORTER_OTLP_ENDPOINT; OTEL_SDK_DISABLED=true sends none."
+      )
+    })
+}
+
+/** The exporters' client. */
+const client = (endpoint: string) => {
+  const warn = warnOnce(endpoint)
+  return Layer.effect(
+    HttpClient.HttpClient,
+    Effect.map(
+      HttpClient.HttpClient,
+      HttpClient.transform((response, request) =>
+        response.pipe(
+          Effect.timeoutOrElse({
+            duration: "10 seconds",
+            orElse: () => {
+              const reason = new HttpClientError.TransportError({ request, cause: { code: unanswered } })
+              return Effect.fail(new HttpClientError.HttpClientError({ reason }))
+            }
+          }),
+          Effect.tap(({ status }) => (status < 400 ? Effect.void : warn(`it answers ${status}`))),
+          Effect.tapError((error) => warn(whyNot(error))),
+          // The end of the program does not wait for ever.
+          Effect.onInterrupt(() => warn(unanswered))
+        )
+      )
+    )
+  ).pipe(Layer.provide(NodeHttpClient.layerUndici))
+}
+
+/** All exporters at once, before they close one after the other. */
+const flushAtEnd = Layer.effectDiscard(
+  Effect.flatMap(OtlpExporter.Flusher, ({ flush }) =>
+    Effect.addFinalizer(() => flush.pipe(Effect.interruptible, Effect.timeoutOption("5 seconds")))
+  )
+)
+
+/** Sends what there is until the scope closes, then what is left, in a few seconds at most. */
+export const layer = Layer.unwrap(
+  Effect.gen(function* () {
+    const endpoint = yield* Config.String("OTEL_EXPORTER_OTLP_ENDPOINT")
+    const protocol = yield* Config.Literals(["http/protobuf", "http/json"], "OTEL_EXPORTER_OTLP_PROTOCOL")
+    return flushAtEnd.pipe(
+      Layer.provideMerge(Otlp.layerFromConfig()),
+      Layer.provide(protocol === "http/json" ? OtlpSerialization.layerJson : OtlpSerialization.layerProtobuf),
+      Layer.provide(client(endpoint))
+    )
+  })
+).pipe(
+  Layer.catchCause((cause) => {
+    const error = Cause.squash(cause)
+    const problem = error instanceof Config.ConfigError ? error.cause.message : String(error)
+    return Layer.effectDiscard(Effect.fail(new OtelUnusable({ problem: problem.replaceAll(/\s+/g, " ") })))
+  }),
+  Layer.provide(ConfigProvider.layerAdd(defaults))
+)

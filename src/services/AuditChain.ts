@@ -1,0 +1,53 @@
+import canonicalize from "canonicalize"
+import { Effect, Result, Schema } from "effect"
+import { Digest } from "effect/crypto"
+import * as AuditLine from "../domain/AuditLine.ts"
+import type { AuditRecord } from "../domain/AuditRecord.ts"
+
+const encoder = new TextEncoder()
+
+const encode = (value: unknown): Result.Result<string, string> =>
+  Result.flatMap(Result.try({ try: () => canonicalize(value), catch: String }), (text) =>
+    text === undefined ? Result.fail("it is no JSON") : Result.succeed(text)
+  )
+
+const wellFormed = (record: AuditRecord): unknown =>
+  JSON.parse(JSON.stringify(record), (_key, value: unknown) =>
+    typeof value === "string" ? value.toWellFormed() : value
+  )
+
+/** A record as RFC 8785 JSON. Half a surrogate pair, which UTF-8 cannot say, becomes U+FFFD. */
+export const canonical = (record: AuditRecord): Result.Result<string, string> =>
+  Result.orElse(encode(record), () => encode(wellFormed(record)))
+
+/** The line after a head, and the head it makes. */
+export const append = (digest: Digest.Digest["Service"], head: AuditLine.AuditHead, record: string) => {
+  const content = AuditLine.contentAfter(head, record)
+  return Effect.map(digest.digestHex(Digest.sha256, encoder.encode(content)), (hash) => ({
+    line: AuditLine.format(hash, content),
+    head: { seq: head.seq + 1, hash } satisfies AuditLine.AuditHead
+  }))
+}
+
+const decodeLine = Schema.decodeUnknownResult(Schema.fromJsonString(AuditLine.AuditLine))
+
+/** Reads a line and checks it against itself. Fails with what is wrong, in words. */
+export const read = Effect.fnUntraced(function* (digest: Digest.Digest["Service"], bytes: Uint8Array) {
+  const parts = AuditLine.split(bytes)
+  if (parts === undefined) return Result.fail("it is no line of an audit")
+  const hash = yield* digest.digestHex(Digest.sha256, parts.content)
+  if (hash !== parts.hash) return Result.fail("its content is not what its hash was made of")
+  return Result.mapError(decodeLine(AuditLine.text(bytes)), ({ message }) => `it holds no record: ${message}`)
+})
+
+/** Checks that a line follows a head. */
+export const follows = ({ hash, seq }: AuditLine.AuditHead, line: AuditLine.AuditLine): Result.Result<void, string> => {
+  if (line.seq !== seq + 1) {
+    return Result.fail(
+      `it is number ${line.seq} of the chain where number ${seq + 1} belongs: lines are missing, doubled or moved`
+    )
+  }
+  return line.prev === hash
+    ? Result.void
+    : Result.fail("it does not follow the line before it: its prev is not that line's hash")
+}

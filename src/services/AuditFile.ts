@@ -1,0 +1,141 @@
+import { DateTime, Deferred, Effect, Latch, Metric, Result, Schedule, Semaphore } from "effect"
+import { Digest } from "effect/crypto"
+import type { AuditHead } from "../domain/AuditLine.ts"
+import type { AuditRecord } from "../domain/AuditRecord.ts"
+import type { AuditError } from "../domain/ReplayError.ts"
+import * as AuditChain from "./AuditChain.ts"
+import * as AuditSegments from "./AuditSegments.ts"
+import * as FileLease from "./FileLease.ts"
+import { histogram } from "./MetricFamilies.ts"
+
+export interface AuditFileOptions {
+  /**
+   * When lines are brought to disk: `always`, before `record` returns; at an `interval` of a second, so that a power cut
+   * costs what was recorded within it; `never`, which leaves it to the operating system. A process that is killed loses
+   * nothing in any of them. Default `always`.
+   */
+  readonly durability?: "always" | "interval" | "never" | undefined
+  /** When the file gives way to a new one; never by default. The chain goes on across files. */
+  readonly rotate?:
+    | {
+        /** Once it holds so many bytes. */
+        readonly bytes?: number | undefined
+        /** With the first record of another day, UTC. */
+        readonly daily?: boolean | undefined
+      }
+    | undefined
+}
+
+/** Records that go to disk together, and all who wait for them. */
+interface Group {
+  readonly records: Array<string>
+  readonly written: Deferred.Deferred<void, AuditError>
+}
+
+const groupRecords = histogram("auditGroups", {})
+
+/** Appends records to a file as a chain of lines, in groups: one write and one sync serve all that wait. */
+export const make = Effect.fnUntraced(function* (
+  path: string,
+  { durability = "always", rotate = {} }: AuditFileOptions = {}
+) {
+  const digest = yield* Digest.Digest
+  const { failure, giveWay, open, orFail, resume } = yield* AuditSegments.make(path)
+  const encoder = new TextEncoder()
+  const lease = yield* Effect.mapError(FileLease.acquire(path), (error) =>
+    error._tag === "LeaseHeld" ? failure(error.message, error.hint) : failure(error.message)
+  )
+  const resumed = yield* resume
+  let { head } = resumed
+  /** Absent between two files. */
+  let segment: AuditSegments.Segment | undefined = resumed.segment
+  /** The file may end in a part of a group that failed. */
+  let isTorn = false
+  let isUnsynced = false
+  /** What was written and could not be brought to disk later is in doubt, and nothing is to stand behind it. */
+  let broken: AuditError | undefined
+  let waiting: Group | undefined
+  const wake = yield* Latch.make()
+  const turn = yield* Semaphore.make(1)
+
+  const isDue = (day: string, { day: lastDay, size }: AuditSegments.Segment): boolean =>
+    size > 0 && (size >= (rotate.bytes ?? Infinity) || (rotate.daily === true && day !== lastDay))
+
+  const segmentFor = Effect.fnUntraced(function* (day: string) {
+    if (segment !== undefined && isTorn) {
+      yield* orFail(segment.file.truncate(segment.size))
+      isTorn = false
+    }
+    if (segment !== undefined && isDue(day, segment)) {
+      yield* giveWay(segment, head)
+      segment = undefined
+    }
+    return (segment ??= yield* open)
+  })
+
+  const write = Effect.fnUntraced(function* ({ records }: Group) {
+    if (broken !== undefined) return yield* broken
+    yield* Effect.mapError(lease.check, ({ hint, message }) => failure(message, hint))
+    const day = DateTime.formatIsoDateUtc(yield* DateTime.now)
+    const current = yield* segmentFor(day)
+    let last = head
+    let lines = ""
+    for (const record of records) {
+      const added = yield* AuditChain.append(digest, last, record)
+      last = added.head
+      lines += `${added.line}\n`
+    }
+    const bytes = encoder.encode(lines)
+    isTorn = true
+    yield* orFail(current.file.writeAll(bytes))
+    if (durability === "always") yield* orFail(current.file.sync)
+    isTorn = false
+    isUnsynced = durability === "interval"
+    head = last
+    current.size += bytes.length
+    current.day = day
+    yield* Metric.update(groupRecords, records.length)
+  }, turn.withPermits(1))
+
+  const sync = Effect.suspend(() => {
+    if (!isUnsynced || segment === undefined) return Effect.void
+    isUnsynced = false
+    return Effect.catch(orFail(segment.file.sync), (error) => {
+      broken = error
+      return Effect.logError(error.message)
+    })
+  }).pipe(turn.withPermits(1))
+
+  yield* Effect.addFinalizer(() =>
+    Effect.gen(function* () {
+      broken ??= failure("it is closed")
+      if (waiting !== undefined) yield* Deferred.fail(waiting.written, broken)
+      yield* sync
+      if (segment !== undefined) yield* segment.close
+    })
+  )
+
+  const writeWaiting = Effect.suspend(() => {
+    const group = waiting
+    waiting = undefined
+    wake.closeUnsafe()
+    return group === undefined
+      ? Effect.void
+      : Effect.flatMap(Effect.exit(write(group)), (exit) => Deferred.done(group.written, exit))
+  })
+  yield* wake.await.pipe(Effect.andThen(Effect.uninterruptible(writeWaiting)), Effect.forever, Effect.forkScoped)
+  if (durability === "interval") yield* sync.pipe(Effect.repeat(Schedule.spaced("1 second")), Effect.forkScoped)
+
+  const record = (added: AuditRecord): Effect.Effect<void, AuditError> =>
+    Effect.suspend(() => {
+      const text = AuditChain.canonical(added)
+      if (Result.isFailure(text)) return Effect.fail(failure(`the record is no JSON: ${text.failure}`))
+      const group = (waiting ??= { records: [], written: Deferred.makeUnsafe() })
+      group.records.push(text.success)
+      // Last, as the writer may take the group at once.
+      wake.openUnsafe()
+      return Deferred.await(group.written)
+    })
+
+  return { record, head: Effect.sync((): AuditHead => head) }
+})

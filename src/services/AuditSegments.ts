@@ -1,0 +1,114 @@
+import { DateTime, Effect, Exit, FileSystem, Option, Path, type PlatformError, Scope } from "effect"
+import { Digest } from "effect/crypto"
+import { type AuditHead, genesis } from "../domain/AuditLine.ts"
+import { AuditError } from "../domain/ReplayError.ts"
+import * as AuditTail from "./AuditTail.ts"
+
+/** The file that is written to. */
+export interface Segment {
+  readonly file: FileSystem.File
+  readonly close: Effect.Effect<void>
+  /** Bytes of whole lines. */
+  size: number
+  /** The day of its last line, UTC. */
+  day: string
+}
+
+/**
+ * The files of one audit: the one that is written to, and those that have given way to it, `audit.000000012000.jsonl`
+ * beside `audit.jsonl`, each named for the number of its last line.
+ */
+export const make = Effect.fnUntraced(function* (path: string) {
+  const fs = yield* FileSystem.FileSystem
+  const paths = yield* Path.Path
+  const digest = yield* Digest.Digest
+  const folder = paths.dirname(path)
+  const { ext, name } = paths.parse(path)
+
+  const failure = (detail: string, remedy?: string) =>
+    new AuditError({ sink: path, detail, ...(remedy === undefined ? {} : { remedy }) })
+  const orFail = Effect.mapError(({ message }: PlatformError.PlatformError) => failure(message))
+
+  const nameOf = (lastLine: number | string): string => `${name}.${String(lastLine).padStart(12, "0")}${ext}`
+  const isEarlier = (each: string): boolean =>
+    /^\d+$/.test(each.slice(name.length + 1, each.length - ext.length)) &&
+    each === nameOf(each.slice(name.length + 1, each.length - ext.length))
+
+  const tailOf = Effect.fnUntraced(function* (file: string, size: number) {
+    const tail = yield* orFail(AuditTail.read(file, size, digest))
+    return yield* Effect.mapError(Effect.fromResult(tail), (problem) =>
+      failure(
+        file === path ? problem : `${file}: ${problem}`,
+        "Verify the file, then move it away or name another one; nothing was changed."
+      )
+    )
+  })
+
+  /** The end of the newest file that has given way, for a file that holds nothing yet. */
+  const headBefore = Effect.gen(function* () {
+    const names = (yield* orFail(fs.readDirectory(folder))).filter(isEarlier)
+    const newest = names.toSorted().at(-1)
+    if (newest === undefined) return genesis
+    const file = paths.join(folder, newest)
+    const { size } = yield* orFail(fs.stat(file))
+    return (yield* tailOf(file, Number(size))).head ?? genesis
+  })
+
+  /** Brings the names in the folder to disk. Where a folder cannot be opened, the system sees to that itself. */
+  const syncFolder = Effect.ignore(
+    Effect.scoped(Effect.flatMap(fs.open(folder, { flag: "r" }), (opened) => opened.sync))
+  )
+
+  /** Opens the file, and makes it where there is none. */
+  const open = Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const file = yield* Scope.provide(fs.open(path, { flag: "a" }), scope)
+    const { mtime, size } = yield* file.stat
+    yield* syncFolder
+    const since = size === BigInt(0) ? yield* DateTime.now : DateTime.makeUnsafe(Option.getOrElse(mtime, () => 0))
+    return {
+      file,
+      close: Scope.close(scope, Exit.void),
+      size: Number(size),
+      day: DateTime.formatIsoDateUtc(since)
+    } satisfies Segment
+  }).pipe(Effect.uninterruptible, orFail)
+
+  /** Takes what a crash has left of a line out of the file, and keeps it in one of its own. */
+  const setAside = Effect.fnUntraced(function* (segment: Segment, size: number, torn: Uint8Array) {
+    const kept = `${path}.torn-${DateTime.formatIso(yield* DateTime.now).replaceAll(":", "-")}`
+    yield* Effect.scoped(
+      Effect.gen(function* () {
+        const file = yield* fs.open(kept, { flag: "w" })
+        yield* file.writeAll(torn)
+        yield* file.sync
+      })
+    )
+    yield* segment.file.truncate(size)
+    yield* segment.file.sync
+    segment.size = size
+    yield* Effect.logWarning(
+      `${path} ended in a line that a crash had cut short; its ${torn.length} bytes are in ${kept} now`
+    )
+  })
+
+  /** Opens the file where its chain goes on. */
+  const resume = Effect.gen(function* () {
+    const segment = yield* open
+    const { head, size, torn } = yield* tailOf(path, segment.size)
+    if (torn !== undefined) yield* orFail(setAside(segment, size, torn))
+    return { segment, head: head ?? (yield* headBefore) }
+  })
+
+  /** Closes the file and gives it the name of those that are full. What is written next belongs into a new one. */
+  const giveWay = Effect.fnUntraced(function* ({ close, file }: Segment, { seq }: AuditHead) {
+    const target = paths.join(folder, nameOf(seq))
+    if (yield* orFail(fs.exists(target))) {
+      return yield* failure(`it cannot give way, as ${target} is there already`, "Move one of the two away.")
+    }
+    yield* orFail(Effect.andThen(file.sync, fs.rename(path, target)))
+    yield* close
+  })
+
+  return { open, resume, giveWay, failure, orFail }
+})

@@ -1,0 +1,92 @@
+import { Effect, FileSystem, type PlatformError, Result, Stream } from "effect"
+import { Digest } from "effect/crypto"
+import { type AuditHead, genesis } from "../domain/AuditLine.ts"
+import type { AuditFault, AuditVerification } from "../domain/AuditVerification.ts"
+import * as AuditChain from "./AuditChain.ts"
+
+export interface VerifyOptions {
+  /** The head noted when the audit was written, `auditHead` in a report: shows whether lines up to it were cut off. */
+  readonly head?: string | undefined
+  /** The head these files go on from, where those before them are kept elsewhere. By default a chain begins with them. */
+  readonly after?: string | undefined
+}
+
+const newline = 10
+
+/** No line is as long: records hold ids and a sentence. More is not read into memory to find that out. */
+const maxLine = 4 * 1024 * 1024
+
+const concat = (left: Uint8Array, right: Uint8Array): Uint8Array => {
+  if (left.length === 0) return right
+  const both = new Uint8Array(left.length + right.length)
+  both.set(left)
+  both.set(right, left.length)
+  return both
+}
+
+/** Checks files line by line, in the order of their chain, up to the first fault. */
+export const verify = Effect.fn("Audit.verify")(function* (
+  files: ReadonlyArray<string>,
+  options: VerifyOptions = {}
+): Effect.fn.Return<AuditVerification, PlatformError.PlatformError, Digest.Digest | FileSystem.FileSystem> {
+  const fs = yield* FileSystem.FileSystem
+  const digest = yield* Digest.Digest
+  let head: AuditHead = options.after === undefined ? genesis : { seq: 0, hash: options.after }
+  let lines = 0
+  let notedLine = options.head === head.hash ? head.seq : undefined
+  let fault: AuditFault | undefined
+
+  const check = Effect.fnUntraced(function* (bytes: Uint8Array) {
+    const read = yield* AuditChain.read(digest, bytes)
+    if (Result.isFailure(read)) return read.failure
+    const line = read.success
+    // Which number it is in the whole chain is for the files before these to say.
+    const expected = lines === 0 && options.after !== undefined ? { ...head, seq: line.seq - 1 } : head
+    const following = AuditChain.follows(expected, line)
+    if (Result.isFailure(following)) return following.failure
+    head = { seq: line.seq, hash: line.hash }
+    lines++
+    if (line.hash === options.head) notedLine = line.seq
+    return undefined
+  })
+
+  const checkFile = Effect.fnUntraced(function* (file: string) {
+    let line = 1
+    let rest: Uint8Array = new Uint8Array(0)
+    const checkChunk = Effect.fnUntraced(function* (chunk: Uint8Array) {
+      let start = 0
+      for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, start)) {
+        const problem = yield* check(concat(rest, chunk.subarray(start, end)))
+        if (problem !== undefined) {
+          fault = { file, line, problem }
+          return false
+        }
+        line++
+        start = end + 1
+        rest = new Uint8Array(0)
+      }
+      rest = concat(rest, chunk.subarray(start))
+      if (rest.length > maxLine) fault = { file, line, problem: "it is too long for a line of an audit" }
+      return fault === undefined
+    })
+    yield* Stream.runForEachWhile(fs.stream(file), checkChunk)
+    if (fault === undefined && rest.length > 0) {
+      fault = { file, line, problem: "it has no end: it was cut short, or its writer is at work" }
+    }
+    return line
+  })
+
+  let lastLine = 1
+  for (const file of files) {
+    lastLine = yield* checkFile(file)
+    if (fault !== undefined) break
+  }
+  if (fault === undefined && options.head !== undefined && notedLine === undefined) {
+    fault = {
+      file: files.at(-1) ?? "",
+      line: lastLine,
+      problem: `the noted head is of no line before this one: lines were cut off, or it is the head of another chain`
+    }
+  }
+  return { lines, head: lines === 0 ? null : head.hash, notedLine: notedLine ?? null, fault: fault ?? null }
+})

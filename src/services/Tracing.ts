@@ -1,0 +1,38 @@
+import { Effect, type Fiber, Function } from "effect"
+import { HttpClient } from "effect/http"
+import type { Operation } from "../domain/Operation.ts"
+
+/**
+ * Whether somebody gets to see spans: the application provides a tracer and has not switched it off. Without one Effect
+ * makes spans all the same, and sends their ids out with each request.
+ */
+const isWanted = ({ cache }: Fiber.Fiber<unknown, unknown>): boolean =>
+  cache.tracerEnabled && cache.tracer !== undefined
+
+/** Whether spans are wanted where this runs. */
+export const isOn: Effect.Effect<boolean> = Effect.withFiber((fiber) => Effect.succeed(isWanted(fiber)))
+
+const without = Effect.provideService(HttpClient.TracerDisabledWhen, Function.constTrue)
+
+/**
+ * The one span of a request, which the HTTP client makes and whose `traceparent` goes out with it, with what the client
+ * cannot know: the operation, and how often this request was sent before.
+ */
+export const request =
+  (operation: Operation, resends: number) =>
+  <A, E, R>(send: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.withFiber((fiber) =>
+      isWanted(fiber)
+        ? send.pipe(
+            Effect.annotateSpans({
+              "cxone.operation": operation,
+              ...(resends === 0 ? {} : { "http.request.resend_count": resends })
+            }),
+            Effect.provideService(HttpClient.SpanNameGenerator, ({ method }) => `${method} ${operation}`)
+          )
+        : without(send)
+    )
+
+/** A client whose requests leave no span: their URL is a secret of the application's, and spans show URLs. */
+export const untraced = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
+  HttpClient.transformResponse(client, without)

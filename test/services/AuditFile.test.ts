@@ -1,0 +1,362 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, FileSystem, Layer, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { Audit, AuditError } from "../../src/index.ts"
+import { NodeEventBridge } from "../../src/node/index.ts"
+import { collectLogs, record } from "./Support.ts"
+import {
+  at,
+  contentOf,
+  folderOf,
+  ids,
+  idsOf,
+  layerWatched,
+  linesOf,
+  namesBeside,
+  seed,
+  temporary,
+  writeAll
+} from "./support/AuditFiles.ts"
+
+const onNode = Effect.provide(NodeEventBridge.layer)
+const write = (entry = record()) => Effect.flatMap(Audit, (audit) => audit.record(entry))
+const isWhole = (files: ReadonlyArray<string>) =>
+  Effect.map(Audit.verify(files), (found) => assert.isNull(found.fault, JSON.stringify(found)))
+
+describe("Audit.layerFile", () => {
+  it.live("a record is in the file once it is recorded, before the layer closes", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      const scope = yield* Scope.make()
+      const services = yield* Layer.buildWithScope(Audit.layerFile(path), scope)
+      for (const [index, id] of ids(3).entries()) {
+        yield* Effect.provide(write(record(id)), services)
+        const content = yield* contentOf(path)
+        assert.isTrue(content.endsWith("\n"))
+        assert.deepStrictEqual(linesOf(content)[index]?.record, record(id))
+      }
+      yield* Scope.close(scope, Exit.void)
+      assert.deepStrictEqual(idsOf(yield* contentOf(path)), ids(3))
+    }).pipe(onNode)
+  )
+
+  it.live("each line has its number, the hash before it and its own; opened again the chain goes on", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      const first = yield* writeAll(path, ids(2))
+      const last = yield* writeAll(path, ids(2, 3))
+      const lines = linesOf(yield* contentOf(path))
+      assert.deepStrictEqual(
+        lines.map(({ seq }) => seq),
+        [1, 2, 3, 4]
+      )
+      assert.deepStrictEqual(
+        lines.map(({ prev }) => prev),
+        ["0".repeat(64), ...lines.slice(0, 3).map(({ hash }) => hash)]
+      )
+      assert.deepStrictEqual(first, { seq: 2, hash: lines[1]?.hash })
+      assert.deepStrictEqual(last, { seq: 4, hash: lines[3]?.hash })
+      yield* isWhole([path])
+    }).pipe(onNode)
+  )
+
+  it.live("64 writers at once: every record is there, whole, and in the order it came", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      const writers = Array.from({ length: 64 }, (_, writer) => writer)
+      yield* Effect.forEach(
+        writers,
+        (writer) =>
+          Effect.forEach([0, 1, 2, 3], (round) => write({ ...record(`evt_${writer}_${round}`), detail: "ü\n🎉" })),
+        { concurrency: "unbounded" }
+      ).pipe(Effect.provide(Audit.layerFile(path)))
+      const kept = idsOf(yield* contentOf(path))
+      assert.strictEqual(new Set(kept).size, 256)
+      assert.lengthOf(kept, 256)
+      for (const writer of writers) {
+        const own = kept.filter((id) => id.startsWith(`evt_${writer}_`))
+        assert.deepStrictEqual(
+          own,
+          [0, 1, 2, 3].map((round) => `evt_${writer}_${round}`)
+        )
+      }
+      yield* isWhole([path])
+    }).pipe(onNode)
+  )
+
+  it.live("records that wait share a write and a sync", () => {
+    const operations: Array<string> = []
+    return Effect.gen(function* () {
+      const path = yield* temporary
+      yield* Effect.forEach(ids(640), (id) => write(record(id)), { concurrency: 64 }).pipe(
+        Effect.provide(Audit.layerFile(path))
+      )
+      assert.lengthOf(idsOf(yield* contentOf(path)), 640)
+      const syncs = operations.filter((operation) => operation === "sync").length
+      assert.strictEqual(operations.filter((operation) => operation === "write").length, syncs)
+      assert.isAtMost(syncs, 64)
+    }).pipe(Effect.provide(layerWatched(operations)))
+  })
+
+  it.effect("durability: always syncs before it returns, interval every second and at the end, never not at all", () =>
+    Effect.gen(function* () {
+      const synced = Effect.fnUntraced(function* (durability: "always" | "interval" | "never") {
+        const operations: Array<string> = []
+        const steps: Array<string> = []
+        yield* Effect.gen(function* () {
+          const path = yield* temporary
+          yield* Effect.gen(function* () {
+            yield* write(record("evt_1"))
+            steps.push(operations.join(" "))
+            yield* TestClock.adjust("1 second")
+            // The sync is on its way to the disk, which knows no test clock.
+            yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+            steps.push(operations.join(" "))
+            yield* write(record("evt_2"))
+          }).pipe(Effect.provide(Audit.layerFile(path, { durability })))
+          steps.push(operations.join(" "))
+        }).pipe(Effect.scoped, Effect.provide(layerWatched(operations)))
+        return steps
+      })
+      assert.deepStrictEqual(yield* synced("always"), ["write sync", "write sync", "write sync write sync"])
+      assert.deepStrictEqual(yield* synced("interval"), ["write", "write sync", "write sync write sync"])
+      assert.deepStrictEqual(yield* synced("never"), ["write", "write", "write write"])
+    })
+  )
+
+  it.live("a line that a crash cut short is set aside and told, and the chain goes on", () => {
+    const { layer, lines: logged } = collectLogs()
+    return Effect.gen(function* () {
+      const path = yield* temporary
+      yield* writeAll(path, ids(3))
+      const whole = yield* contentOf(path)
+      const half = whole.split("\n")[1]?.slice(0, 140) ?? ""
+      yield* seed(path, whole + half)
+      yield* writeAll(path, ["evt_4"])
+      assert.isTrue((yield* contentOf(path)).startsWith(whole))
+      assert.deepStrictEqual(idsOf(yield* contentOf(path)), ids(4))
+      yield* isWhole([path])
+      const kept = (yield* namesBeside(path)).filter((name) => name.startsWith("audit.jsonl.torn-"))
+      assert.lengthOf(kept, 1)
+      assert.strictEqual(yield* contentOf(`${folderOf(path)}/${kept[0]}`), half)
+      assert.deepStrictEqual(
+        logged.map(({ level }) => level),
+        ["WARN"]
+      )
+      assert.include(logged[0]?.message, `its 140 bytes are in ${folderOf(path)}/${kept[0]} now`)
+    }).pipe(Effect.provide(layer), onNode)
+  })
+
+  it.live("a first line that was cut short is set aside as well", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      for (const half of [`{"ha`, `{"hash":"${"0".repeat(64)}","prev"`]) {
+        yield* seed(path, half)
+        yield* writeAll(path, ["evt_1"])
+        yield* isWhole([path])
+      }
+    }).pipe(onNode)
+  )
+
+  it.live("a file that is no audit is refused and left as it is", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      yield* writeAll(path, ids(2))
+      const whole = yield* contentOf(path)
+      const foreign = [
+        "name,phone",
+        "name,phone\nada,1815\n",
+        "name,phone\nada,18",
+        "\n",
+        "\n\n",
+        `${JSON.stringify(record())}\n`,
+        whole.replaceAll("SUCCESS", "FAILED!"),
+        `${whole}not of this chain\n`,
+        `${whole}not of this chain\n{"hash"`
+      ]
+      for (const content of foreign) {
+        yield* seed(path, content)
+        const error = yield* Effect.flip(writeAll(path, ["evt_3"]))
+        assert.instanceOf(error, AuditError)
+        assert.match(error.message, /its last line cannot be continued: |it holds something else than an audit/)
+        assert.include(error.hint, "nothing was changed")
+        assert.strictEqual(yield* contentOf(path), content)
+      }
+    }).pipe(onNode)
+  )
+
+  it.live("a last line longer than what is read at first is found", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      yield* writeAll(path, [...ids(2), { ...record("evt_3"), detail: "x".repeat(200_000) }])
+      const head = yield* writeAll(path, ["evt_4"])
+      assert.strictEqual(head?.seq, 4)
+      yield* isWhole([path])
+    }).pipe(onNode)
+  )
+
+  it.live("half a surrogate pair, which UTF-8 cannot say, does not stop an audit", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      yield* writeAll(path, [record("evt_\ud800"), record("evt_2")])
+      assert.deepStrictEqual(idsOf(yield* contentOf(path)), ["evt_\ufffd", "evt_2"])
+      yield* isWhole([path])
+    }).pipe(onNode)
+  )
+
+  it.live("a second writer on a file is refused by name, and taken in once the first has ended", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      yield* Effect.gen(function* () {
+        yield* write(record("evt_1"))
+        const error = yield* Effect.flip(writeAll(path, ["evt_2"]))
+        assert.instanceOf(error, AuditError)
+        assert.include(error.message, `${path} is in use by `)
+        assert.include(error.message, String(process.pid))
+        assert.isAbove(error.hint.length, 0)
+        yield* write(record("evt_3"))
+      }).pipe(Effect.provide(Audit.layerFile(path)))
+      yield* writeAll(path, ["evt_4"])
+      assert.deepStrictEqual(idsOf(yield* contentOf(path)), ["evt_1", "evt_3", "evt_4"])
+      yield* isWhole([path])
+    }).pipe(onNode)
+  )
+
+  it.live("a path that cannot be written is told when the layer is built", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      for (const wrong of [folderOf(path), `${folderOf(path)}/missing/audit.jsonl`]) {
+        const error = yield* Effect.flip(writeAll(wrong, ["evt_1"]))
+        assert.instanceOf(error, AuditError)
+        assert.strictEqual(error.sink, wrong)
+        assert.include(error.message, `could not be written to ${wrong}: `)
+        assert.isAbove(error.detail.length, 0)
+        assert.include(error.hint, "writable")
+      }
+    }).pipe(onNode)
+  )
+
+  it.live("a disk that is full fails the record and leaves no part of it", () => {
+    const operations: Array<string> = []
+    return Effect.gen(function* () {
+      const path = yield* temporary
+      yield* Effect.gen(function* () {
+        yield* write(record("evt_1"))
+        for (const id of ["evt_2", "evt_3"]) {
+          const error = yield* Effect.flip(write(record(id)))
+          assert.instanceOf(error, AuditError)
+          assert.include(error.message, "no space left on device")
+        }
+        yield* write(record("evt_4"))
+      }).pipe(Effect.provide(Audit.layerFile(path)))
+      assert.deepStrictEqual(idsOf(yield* contentOf(path)), ["evt_1", "evt_4"])
+      yield* isWhole([path])
+    }).pipe(
+      Effect.provide(
+        layerWatched(operations, (operation, nth) => {
+          if (operation === "write") return nth === 2 ? "half" : "done"
+          return nth === 2 ? "refused" : "done"
+        })
+      )
+    )
+  })
+
+  it.live("all that waited for a write that failed are told", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      const results = yield* Effect.forEach(ids(16), (id) => Effect.flip(write(record(id))), {
+        concurrency: "unbounded"
+      }).pipe(Effect.provide(Audit.layerFile(path)))
+      assert.lengthOf(results, 16)
+      assert.isTrue(results.every((error) => error._tag === "AuditError"))
+      assert.strictEqual(yield* contentOf(path), "")
+    }).pipe(Effect.provide(layerWatched([], (operation) => (operation === "write" ? "refused" : "done"))))
+  )
+
+  it.effect("what could not be brought to disk later ends the audit", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      yield* Effect.gen(function* () {
+        yield* write(record("evt_1"))
+        yield* TestClock.adjust("1 second")
+        const error = yield* Effect.flip(write(record("evt_2")))
+        assert.include(error.message, "no space left on device")
+      }).pipe(Effect.provide(Audit.layerFile(path, { durability: "interval" })))
+    }).pipe(Effect.provide(layerWatched([], (operation) => (operation === "sync" ? "refused" : "done"))))
+  )
+})
+
+describe("Audit.layerFile, rotate", () => {
+  it.live("by size: the chain goes on across files, also in a process started again", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      const rotate = { bytes: 1000 }
+      yield* writeAll(path, ids(7), { rotate })
+      const head = yield* writeAll(path, ids(7, 8), { rotate })
+      const names = (yield* namesBeside(path)).filter((name) => name.endsWith(".jsonl"))
+      assert.deepStrictEqual(names, [
+        "audit.000000000003.jsonl",
+        "audit.000000000006.jsonl",
+        "audit.000000000009.jsonl",
+        "audit.000000000012.jsonl",
+        "audit.jsonl"
+      ])
+      const files = names.map((name) => `${folderOf(path)}/${name}`)
+      const found = yield* Audit.verify(files, { head: head?.hash })
+      assert.deepStrictEqual(found, { lines: 14, head: head?.hash ?? "", notedLine: 14, fault: null })
+      // The rest alone is told to be one, and is whole where it goes on from what is known.
+      const rest = files.slice(1)
+      const without = yield* Audit.verify(rest)
+      assert.strictEqual(without.fault?.line, 1)
+      const [, , third] = linesOf(yield* contentOf(files[0] ?? ""))
+      const after = yield* Audit.verify(rest, { after: third?.hash, head: head?.hash })
+      assert.deepStrictEqual(after, { lines: 11, head: head?.hash ?? "", notedLine: 14, fault: null })
+    }).pipe(onNode)
+  )
+
+  it.live("a process that ended between two files finds the end of the chain", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      yield* writeAll(path, ids(3))
+      const fs = yield* FileSystem.FileSystem
+      const full = `${folderOf(path)}/audit.000000000003.jsonl`
+      yield* fs.rename(path, full)
+      const head = yield* writeAll(path, ["evt_4"])
+      assert.strictEqual(head?.seq, 4)
+      yield* isWhole([full, path])
+    }).pipe(onNode)
+  )
+
+  it.live("a name that is taken is told, and nothing is written over", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      const taken = `${folderOf(path)}/audit.000000000002.jsonl`
+      yield* Effect.gen(function* () {
+        yield* write(record("evt_1"))
+        yield* write(record("evt_2"))
+        yield* seed(taken, "somebody else's")
+        const error = yield* Effect.flip(write(record("evt_3")))
+        assert.include(error.message, `it cannot give way, as ${taken} is there already`)
+        assert.strictEqual(yield* contentOf(taken), "somebody else's")
+      }).pipe(Effect.provide(Audit.layerFile(path, { rotate: { bytes: 500 } })))
+      assert.deepStrictEqual(idsOf(yield* contentOf(path)), ids(2))
+    }).pipe(onNode)
+  )
+
+  it.effect("by day, UTC", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      yield* TestClock.setTime(at("2024-05-11T23:59:59Z"))
+      yield* Effect.gen(function* () {
+        yield* write(record("evt_1"))
+        yield* TestClock.adjust("2 seconds")
+        yield* write(record("evt_2"))
+        yield* write(record("evt_3"))
+      }).pipe(Effect.provide(Audit.layerFile(path, { rotate: { daily: true } })))
+      const full = `${folderOf(path)}/audit.000000000001.jsonl`
+      assert.deepStrictEqual(idsOf(yield* contentOf(full)), ids(1))
+      assert.deepStrictEqual(idsOf(yield* contentOf(path)), ids(2, 2))
+      yield* isWhole([full, path])
+    }).pipe(onNode)
+  )
+})
