@@ -3,6 +3,7 @@ import { Effect, Metric, Schema } from "effect"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { Metrics, ReplayOutcome, Skip } from "../../src/index.ts"
+import * as MetricFamilies from "../../src/services/MetricFamilies.ts"
 import { root } from "./support/Program.ts"
 
 const read = (path: string): string => readFileSync(join(root, path), "utf8")
@@ -31,7 +32,7 @@ const counted = Effect.gen(function* () {
     ReplayOutcome.Skipped({ eventId: "a", letter: undefined, idempotencyKey: "b", skip: Skip.PayloadMissing() })
   )
   yield* metrics.page(1)
-  yield* metrics.auditGroup(1)
+  yield* Metric.update(MetricFamilies.histogram("auditGroups", {}), 1)
   yield* metrics.subscription("GET", "SUCCESS")
   yield* metrics.notification("delivered")
   yield* metrics.registrySync("delivered")

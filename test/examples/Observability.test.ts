@@ -6,7 +6,7 @@ import { createServer } from "node:http"
 import { Emulator, EmulatorServer, Fault } from "../../src/emulator/index.ts"
 import { letter, listRoute, putRoute, sum, tokenRoute, topicId } from "../workflows/support/Harness.ts"
 import * as Collector from "./support/Collector.ts"
-import { type Ended, eventually, lastLine, run, start } from "./support/Program.ts"
+import { type Ended, eventually, folder, lastLine, run, start } from "./support/Program.ts"
 import { assertNoStackTrace, reportOf } from "./support/Replaying.ts"
 
 const clientSecret = "canary-of-the-client"
@@ -110,11 +110,11 @@ const addUp = Effect.fnUntraced(function* (ended: Pick<Ended, "stdout">, series:
   return report
 })
 
-/** The series of a page in the text format of Prometheus; of histograms their counts. */
+/** The series of a page in the text format of Prometheus; of histograms their counts and sums. */
 const scraped = (text: string): ReadonlyArray<Collector.Series> =>
   text.split("\n").flatMap((line) => {
     const [, name = "", labels = "", value] = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? []
-    if (name === "" || name.endsWith("_bucket") || name.endsWith("_sum")) return []
+    if (name === "" || name.endsWith("_bucket")) return []
     const attributes = Object.fromEntries(
       Array.from(labels.matchAll(/(\w+)="([^"]*)"/g), ([, key, held]) => [key, held])
     )
@@ -128,14 +128,16 @@ describe.concurrent("node examples/observability/prometheus.ts", () => {
     Effect.gen(function* () {
       const program = yield* start(
         "observability/prometheus.ts",
-        ["--port", "0", "--linger", "600", "--json"],
+        ["--port", "0", "--linger", "600", "--json", "--state", yield* folder],
         yield* environment
       )
       yield* eventually(() => program.stderr().includes("Ctrl-C ends it") || !program.isRunning())
       const response = yield* Effect.promise(() => fetch(urlIn(program.stderr())))
       assert.match(response.headers.get("content-type") ?? "", /^text\/plain; version=0\.0\.4/)
       const text = yield* Effect.promise(() => response.text())
-      yield* addUp({ stdout: program.stdout() }, scraped(text))
+      const series = scraped(text)
+      const report = yield* addUp({ stdout: program.stdout() }, series)
+      assert.deepStrictEqual(by(series, "audit_group_records_sum", ""), { "": report.letters })
       const names = new Set(Array.from(text.matchAll(/^# TYPE (\w+) /gm), ([, name]) => name))
       for (const name of names) assert.match(text, new RegExp(`^# HELP ${name} \\S`, "m"))
       assert.notInclude(text, "evt_")

@@ -33,6 +33,10 @@ const fileOf = (host: string, pid: number) =>
     since: "2024-05-11T09:15:22.103Z"
   })
 
+/** Waits before a number is created, after the listing that led to it. */
+const atNumber = (wait: Effect.Effect<void>) => (step: string, file: string) =>
+  (step === "link" || step === "writeFile") && /\/\d+$/.test(file) ? wait : Effect.void
+
 const full = PlatformError.systemError({ _tag: "Unknown", module: "FileSystem", method: "open", description: "ENOSPC" })
 
 describe("FileLease", () => {
@@ -235,25 +239,61 @@ describe("FileLease", () => {
     })
   )
 
-  it.effect("who listed long ago does not take a number that has been used since", () =>
+  it.effect.each(["made", "none"] as const)("who listed long ago takes no number used since; links: %s", (links) =>
     Effect.gen(function* () {
       for (const rounds of [1, 2, 3, 4]) {
         const machines = start()
-        yield* Effect.flatMap(takenBy(machines, { pid: 1 }), ({ release }) => release)
+        const once = Effect.flatMap(takenBy(machines, { pid: 1, links }), ({ release }) => release)
+        yield* once
         const awake = yield* Deferred.make<void>()
-        const before = (step: string) => (step === "link" ? Deferred.await(awake) : Effect.void)
-        const late = yield* Effect.forkChild(Effect.result(takenBy(machines, { pid: 2, before })))
+        const late = yield* Effect.forkChild(
+          Effect.result(takenBy(machines, { pid: 2, links, before: atNumber(Deferred.await(awake)) }))
+        )
         yield* TestClock.adjust("1 millis")
-        for (let round = 1; round < rounds; round++) {
-          yield* Effect.flatMap(takenBy(machines, { pid: 3 }), ({ release }) => release)
-        }
-        const { check } = yield* takenBy(machines, { pid: 3 })
+        for (let round = 1; round < rounds; round++) yield* once
+        const { check } = yield* takenBy(machines, { pid: 3, links })
         yield* Deferred.succeed(awake, undefined)
-        const result = yield* Fiber.join(late)
-        assert.strictEqual(result._tag, "Failure")
+        assert.strictEqual((yield* Fiber.join(late))._tag, "Failure")
+        const names = machines.disk.names(folder)
+        assert.isAtMost(names.length, 2, names.join())
         yield* TestClock.adjust("1 minutes")
         yield* check
       }
+    })
+  )
+
+  it.effect("who comes late to a lease that is free again takes the number after, and holds it", () =>
+    Effect.gen(function* () {
+      const machines = start()
+      const awake = yield* Deferred.make<void>()
+      const before = atNumber(Deferred.await(awake))
+      const late = yield* Effect.forkChild(takenBy(machines, { pid: 2, links: "none", before }))
+      yield* TestClock.adjust("1 millis")
+      yield* Effect.flatMap(takenBy(machines, { pid: 1, links: "none" }), ({ release }) => release)
+      yield* Deferred.succeed(awake, undefined)
+      const { check } = yield* Fiber.join(late)
+      assert.strictEqual((yield* refused(machines, { pid: 3 })).holder.pid, 2)
+      yield* TestClock.adjust("1 minutes")
+      yield* check
+    })
+  )
+
+  it.effect("a lease that was old when it was made is made again, and so is a renewal", () =>
+    Effect.gen(function* () {
+      const machines = start()
+      let awake = yield* Deferred.make<void>()
+      const before = atNumber(Effect.suspend(() => Deferred.await(awake)))
+      const slow = yield* Effect.forkChild(takenBy(machines, { pid: 1, host: "elsewhere", before }))
+      yield* TestClock.adjust("31 seconds")
+      yield* Deferred.succeed(awake, undefined)
+      const { check } = yield* Fiber.join(slow)
+      yield* refused(machines, { pid: 2 })
+      awake = yield* Deferred.make<void>()
+      yield* TestClock.adjust("50 seconds")
+      yield* Deferred.succeed(awake, undefined)
+      yield* TestClock.adjust("1 millis")
+      yield* refused(machines, { pid: 2 })
+      yield* check
     })
   )
 
