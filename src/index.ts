@@ -38,7 +38,8 @@ export {
   InvalidReplayOptions,
   ReplayHalted,
   RunStopped,
-  TooManyFailures
+  TooManyFailures,
+  TooManyHeldKeys
 } from "./domain/ReplayError.ts"
 export { ReplayOutcome } from "./domain/ReplayOutcome.ts"
 export { ReplayPlan } from "./domain/ReplayPlan.ts"

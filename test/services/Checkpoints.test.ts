@@ -6,10 +6,20 @@ import { CheckpointError, Checkpoints, type RunCheckpoint } from "../../src/inde
 const checkpoint: RunCheckpoint = {
   version: 1,
   runId: "run/1 ü",
-  options: { topicId: "t", pageSize: 50, maxAttempts: 5, destination: null, failureReason: null, limit: null },
+  options: {
+    topicId: "t",
+    pageSize: 50,
+    maxAttempts: 5,
+    destination: null,
+    failureReason: null,
+    limit: null,
+    orderBy: false,
+    orderOnFailure: "hold"
+  },
   initiatedAt: "2024-05-11T09:15:22.103Z",
   settledPages: 2,
   startedLetters: 4,
+  heldKeys: [],
   pageToken: "eyJwYWdlIjoyfQ==",
   tally: {
     outcomes: { accepted: 90, duplicate: 4, skipped: 3, rejected: 2, exhausted: 1 },
