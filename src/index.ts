@@ -37,7 +37,8 @@ export {
   HaltCause,
   InvalidReplayOptions,
   ReplayHalted,
-  RunStopped
+  RunStopped,
+  TooManyFailures
 } from "./domain/ReplayError.ts"
 export { ReplayOutcome } from "./domain/ReplayOutcome.ts"
 export { ReplayPlan } from "./domain/ReplayPlan.ts"

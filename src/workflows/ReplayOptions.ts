@@ -33,7 +33,15 @@ export interface RunIdentity {
   readonly concurrency?: number | undefined
   /** How long letters in flight may take to finish when the run is stopped or halts. Default 10 s. */
   readonly gracePeriod?: Duration.Input | undefined
+  /**
+   * The run halts when more than this share of the letters failed (rejected or exhausted), of the last 1,000 sent and
+   * from the 100th on. Default 0.5: with a bad batch in the queue a run goes on, while a wrong destination or a missing
+   * permission, which fails nearly all, is not found in the morning with every letter burnt. 1 never halts.
+   */
+  readonly maxFailureShare?: number | undefined
 }
+
+export const defaultMaxFailureShare = 0.5
 
 /** The options of a run, complete and checked. */
 export interface Selection {
@@ -48,8 +56,15 @@ const whole = (name: string, value: number, least: number): ReadonlyArray<string
     : [`${name} must be a whole number of at least ${least}, not ${value}`]
 
 /** What is wrong with the options that say how a run is made, not which letters it is for. */
-export const checkRun = ({ concurrency = 1, runId = "run" }: RunIdentity): ReadonlyArray<string> => [
+export const checkRun = ({
+  concurrency = 1,
+  maxFailureShare = defaultMaxFailureShare,
+  runId = "run"
+}: RunIdentity): ReadonlyArray<string> => [
   ...whole("concurrency", concurrency, 1),
+  ...(maxFailureShare >= 0 && maxFailureShare <= 1
+    ? []
+    : [`maxFailureShare must be from 0 to 1, not ${maxFailureShare}`]),
   ...(runId.trim() === "" ? ["runId must not be empty"] : [])
 ]
 

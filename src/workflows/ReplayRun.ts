@@ -18,6 +18,7 @@ import * as AuditRecord from "../domain/AuditRecord.ts"
 import { clientVersion } from "../domain/ClientVersion.ts"
 import type { DeadLetterPage } from "../domain/DeadLetterPage.ts"
 import type { EventBridgeError } from "../domain/EventBridgeError.ts"
+import { FailureShare } from "../domain/FailureShare.ts"
 import { CheckpointMismatch, type HaltCause, ReplayHalted, RunStopped } from "../domain/ReplayError.ts"
 import type { ReplayOutcome } from "../domain/ReplayOutcome.ts"
 import { countsOf, type ReplayReport } from "../domain/ReplayReport.ts"
@@ -34,7 +35,7 @@ import { DeadLetterQueue } from "./DeadLetterQueue.ts"
 import * as LetterReplay from "./LetterReplay.ts"
 import { type LeftOut, LetterSelection, type Selected } from "./LetterSelection.ts"
 import { type OpenPage, PageLedger } from "./PageLedger.ts"
-import type { RunIdentity, Selection } from "./ReplayOptions.ts"
+import { defaultMaxFailureShare, type RunIdentity, type Selection } from "./ReplayOptions.ts"
 import * as RunWatch from "./RunWatch.ts"
 
 /** A run that has started: nothing is sent until its outcomes are pulled. */
@@ -78,6 +79,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
   const {
     concurrency = defaultConcurrency,
     gracePeriod = defaultGracePeriod,
+    maxFailureShare = defaultMaxFailureShare,
     runId = SecureRandom.uuidV7Unsafe()
   } = identity
 
@@ -109,6 +111,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
   )
   const letters = new LetterSelection(selection, context, ledger.settled.selected)
   const backlog = yield* Backlog.make<OnItsWay>(concurrency)
+  const failures = new FailureShare(maxFailureShare)
   const notifications = yield* notifier.start
   const writer = yield* Semaphore.make(1)
   const halting = yield* Latch.make()
@@ -213,7 +216,9 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     if (outcome._tag !== "Skipped") yield* notifications.notify(record)
     yield* metrics.letter(outcome)
     const settled = ledger.add(page, outcome)
+    const tooMany = failures.add(outcome)
     backlog.finish()
+    if (tooMany !== undefined) yield* halt(tooMany)
     if (settled.length > 0) {
       yield* watch.settled(settled)
       yield* save(null)
