@@ -10,7 +10,6 @@ import {
   Pull,
   Queue,
   Result,
-  Semaphore,
   Stream
 } from "effect"
 import { SecureRandom } from "effect/crypto"
@@ -26,6 +25,7 @@ import type * as ReplayRequest from "../domain/ReplayRequest.ts"
 import { ReplayTally } from "../domain/ReplayTally.ts"
 import type { RunCheckpoint, RunOptions } from "../domain/RunCheckpoint.ts"
 import { Audit } from "../services/Audit.ts"
+import * as Batch from "../services/Batch.ts"
 import { Checkpoints } from "../services/Checkpoints.ts"
 import { EventBridgeHttp } from "../services/EventBridgeHttp.ts"
 import { Metrics } from "../services/Metrics.ts"
@@ -111,7 +111,6 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
   const backlog = yield* Backlog.make(concurrency, origin.heldKeys)
   const failures = new FailureShare(maxFailureShare)
   const notifications = yield* notifier.start
-  const writer = yield* Semaphore.make(1)
   const halting = yield* Latch.make()
   const told = yield* Queue.bounded<ReplayOutcome, EventBridgeError | ReplayHalted | Cause.Done>(concurrency)
 
@@ -121,18 +120,17 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
   let isAnyPageRead = false
   let isAbandoned = false
 
-  const elapsedMillis = Effect.sync(
-    () => origin.elapsedMillis + clock.currentTimeMillisUnsafe() - DateTime.toEpochMillis(now)
-  )
+  const elapsedMillis = (): number =>
+    origin.elapsedMillis + clock.currentTimeMillisUnsafe() - DateTime.toEpochMillis(now)
 
   const makeReport = (status: ReplayReport["status"]) =>
-    Effect.zipWith(elapsedMillis, audit.head, (elapsed, auditHead): ReplayReport => ({
+    Effect.map(audit.head, (auditHead): ReplayReport => ({
       runId,
       topicId: options.topicId,
       status,
       initiatedAt,
       ...countsOf(ledger.seen),
-      seconds: elapsed / 1000,
+      seconds: elapsedMillis() / 1000,
       notifications: notified,
       auditHead: auditHead?.hash ?? null,
       stopped: {
@@ -144,23 +142,22 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
       }
     }))
 
-  // One at a time, each with the position as it is by then: a later position never gives way to an earlier one.
-  const save = (report: ReplayReport | null) =>
-    writer.withPermits(1)(
-      Effect.flatMap(elapsedMillis, (elapsed) => {
-        const { pageToken, settledPages, startedLetters } = ledger.position
-        return checkpoints.save({
-          ...origin,
-          settledPages,
-          startedLetters,
-          pageToken: pageToken ?? null,
-          tally: ledger.settled.snapshot(),
-          heldKeys: ledger.heldKeys,
-          elapsedMillis: elapsed,
-          report
-        })
+  const write = (completed: ReplayReport | null) =>
+    Effect.suspend(() => {
+      const { pageToken, settledPages, startedLetters } = ledger.position
+      return checkpoints.save({
+        ...origin,
+        settledPages,
+        startedLetters,
+        pageToken: pageToken ?? null,
+        tally: ledger.settled.snapshot(),
+        heldKeys: ledger.heldKeys,
+        elapsedMillis: elapsedMillis(),
+        report: completed
       })
-    )
+    })
+  // One at a time, each with the position as it is by then: a later position never gives way to an earlier one.
+  const checkpoint = yield* Batch.make((asked: ReadonlyArray<ReplayReport | null>) => write(asked.at(-1) ?? null))
 
   const report = Effect.suspend(() => (final === undefined ? makeReport("running") : Effect.succeed(final)))
 
@@ -179,7 +176,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     yield* watch.opened(open, decided.length)
     yield* watch.settled(ledger.settle())
     // Kept before the first letter of the page is sent: after a crash, a 409 for one of them is our own doing.
-    yield* save(null)
+    yield* checkpoint.submit(null)
     backlog.add(
       decided.map((letter, index): OnItsWay => ({
         page: open,
@@ -228,7 +225,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     if (tooMany !== undefined) yield* halt(tooMany)
     if (settled.length > 0) {
       yield* watch.settled(settled)
-      yield* save(null)
+      yield* checkpoint.submit(null)
     }
     return outcome
   })
@@ -252,7 +249,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     // Asked to stop, but there was nothing left to do.
     if (halted?._tag === "RunStopped" && isDone()) halted = undefined
     const completed = halted === undefined ? yield* makeReport("completed") : null
-    yield* Effect.catch(save(completed), halt)
+    yield* Effect.catch(checkpoint.submit(completed), halt)
     return completed
   })
 
