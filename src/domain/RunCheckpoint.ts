@@ -29,6 +29,10 @@ export const RunCheckpoint = Schema.Struct({
   /** The token of the first page not settled; `null` for the first of all. */
   pageToken: Schema.NullOr(Schema.String),
   tally: TallySnapshot,
+  /** When the last page was settled, ISO 8601; `null` before the first. */
+  lastSettledAt: Schema.NullOr(Schema.String),
+  /** Why the run halted; `null` while it goes on, and after it was cut off. */
+  halted: Schema.NullOr(Schema.String),
   /** Time spent on the run up to here. */
   elapsedMillis: Schema.Finite,
   /** The report, once every page is settled. */

@@ -52,6 +52,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
   const { options } = selection
   const { concurrency = defaultConcurrency, runId = SecureRandom.uuidV7Unsafe() } = identity
 
+  const lease = yield* checkpoints.acquire(runId)
   const saved = identity.runId === undefined ? Option.none() : yield* checkpoints.load(runId)
   if (Option.isSome(saved)) {
     const differences = compare(saved.value.options, options)
@@ -110,13 +111,23 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
       }
     }))
 
+  let { lastSettledAt } = origin
+  let savedPages = origin.settledPages
+
   // One at a time, each with the position as it is by then: a later position never gives way to an earlier one.
   const save = (report: ReplayReport | null) =>
     writer.withPermits(1)(
-      Effect.flatMap(elapsedMillis, (elapsed) => {
+      Effect.gen(function* () {
+        // Whoever has taken the run over goes on from what is kept.
+        yield* lease.check
+        const elapsed = yield* elapsedMillis
         const { pageToken, settledPages, startedPages } = ledger.position
-        return checkpoints.save({
+        if (settledPages > savedPages) lastSettledAt = DateTime.formatIso(yield* DateTime.now)
+        savedPages = settledPages
+        yield* checkpoints.save({
           ...origin,
+          lastSettledAt,
+          halted: halted?.message ?? null,
           settledPages,
           startedPages,
           pageToken: pageToken ?? null,
@@ -129,6 +140,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
 
   /** What a run cannot go on after; the first cause is the one that is told. */
   const halt = (cause: HaltCause) => Effect.sync(() => void (halted ??= cause))
+  yield* Effect.forkScoped(Effect.catch(lease.lost, halt))
 
   const openPage = Effect.fnUntraced(function* (page: DeadLetterPage) {
     const decided = letters.take(page)
@@ -216,6 +228,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
       final = report
     }
     if (halted === undefined) return
+    if (isAnyPageRead) yield* Effect.catch(save(null), halt)
     final = yield* makeReport("halted")
     if (!isAnyPageRead && halted._tag === "EventBridgeError") return yield* halted
     return yield* new ReplayHalted({ reason: halted, report: final })
@@ -237,6 +250,8 @@ const newRun = (runId: string, options: RunOptions, initiatedAt: string): RunChe
   settledPages: 0,
   startedPages: 0,
   pageToken: null,
+  lastSettledAt: null,
+  halted: null,
   tally: new ReplayTally().snapshot(),
   elapsedMillis: 0,
   report: null
