@@ -38,7 +38,9 @@ export {
   HaltCause,
   InvalidReplayOptions,
   ReplayHalted,
-  RunInProgress
+  RunInProgress,
+  RunStopped,
+  TooManyFailures
 } from "./domain/ReplayError.ts"
 export { ReplayOutcome } from "./domain/ReplayOutcome.ts"
 export { ReplayPlan } from "./domain/ReplayPlan.ts"

@@ -1,8 +1,9 @@
 // What every program here has in common: how it ends, and what it says when it cannot go on.
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { NodeServices } from "@effect/platform-node"
 import { Cause, Config, Console, Data, Effect, Logger, Predicate, Runtime } from "effect"
 import { CliError, CliOutput, Command } from "effect/cli"
 import { clientVersion } from "../../src/index.ts"
+import * as StopSignal from "./StopSignal.ts"
 
 /** Ends the program with this code; everything there is to say has been said. */
 export class ExitWith extends Data.TaggedError("ExitWith")<{ readonly code: number }> {
@@ -28,6 +29,17 @@ const explain = (error: unknown): string => {
   return `${message}${hint}`
 }
 
+/** As `NodeRuntime.runMain`, but a second Ctrl-C does not wait for the first. */
+const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
+  const signals = StopSignal.listen(() => fiber.interruptUnsafe(fiber.id))
+  fiber.addObserver((exit) => {
+    signals.close()
+    teardown(exit, (code) => {
+      if (code !== 0 || signals.hasCome()) process.exit(code)
+    })
+  })
+})
+
 /** Runs a command as the program: exit code 1 and one message for whatever it fails with, unless it says otherwise. */
 export const main = <Name extends string, Input, ContextInput, E>(
   command: Command.Command<Name, Input, ContextInput, E, NodeServices.NodeServices>,
@@ -40,5 +52,5 @@ export const main = <Name extends string, Input, ContextInput, E>(
     // A fault of the program itself: here the stack trace is what helps.
     Effect.tapDefect((defect) => Console.error(Cause.pretty(Cause.die(defect)))),
     Effect.provide([NodeServices.layer, presenter, logger]),
-    NodeRuntime.runMain({ disableErrorReporting: true })
+    runMain({ disableErrorReporting: true })
   )

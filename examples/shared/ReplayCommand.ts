@@ -36,6 +36,10 @@ export const flags = {
     Flag.optional
   ),
   limit: Flag.Int("limit").pipe(Flag.withDescription("Replay so many letters, then stop"), Flag.optional),
+  maxFailureShare: Flag.Finite("max-failure-share").pipe(
+    Flag.withDescription("Halt when more than this share of the letters sent last failed, from 0 to 1 (0.5)"),
+    Flag.optional
+  ),
   dryRun: Flag.Boolean("dry-run").pipe(
     Flag.withDescription("Read and count only; send nothing"),
     Flag.withDefault(false)
@@ -82,6 +86,7 @@ export const replay = Effect.fnUntraced(function* (
     concurrency: Option.getOrUndefined(input.concurrency),
     pageSize: Option.getOrUndefined(input.pageSize),
     maxAttempts: Option.getOrUndefined(input.maxAttempts),
+    maxFailureShare: Option.getOrUndefined(input.maxFailureShare),
     runId: Option.getOrUndefined(input.runId),
     failureReason: Option.getOrUndefined(input.reason),
     limit: Option.getOrUndefined(input.limit)

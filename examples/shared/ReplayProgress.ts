@@ -53,6 +53,10 @@ const bar = (report: ReplayReport, total: Option.Option<number>): string => {
     .join("  ")
 }
 
+/** Says something while progress is shown. */
+export const say = (text: string) =>
+  Effect.sync(() => void process.stderr.write(`${process.stderr.isTTY ? "\r\x1b[2K" : ""}${text}\n`))
+
 /** Shows the progress of a run until the scope closes. `total` may become known on the way. */
 export const show = Effect.fnUntraced(function* (
   report: Effect.Effect<ReplayReport>,

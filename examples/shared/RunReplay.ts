@@ -5,6 +5,7 @@ import { Replay, ReplayHalted, type ReplayReport, type RunRequest } from "../../
 import { ExitWith } from "./Program.ts"
 import * as ReplayProgress from "./ReplayProgress.ts"
 import * as ReportTable from "./ReportTable.ts"
+import * as StopSignal from "./StopSignal.ts"
 
 export interface RunOptions {
   readonly request: RunRequest
@@ -32,6 +33,8 @@ const howToGoOn = (options: RunOptions, runId: string): string =>
     ? `To go on:\n  ${resumeCommand(options, runId)}`
     : "Without --state a run cannot go on. Run again: what was delivered is then a duplicate and skipped."
 
+const stopping = "Stopping: letters on their way have 10 s to arrive. Ctrl-C again ends at once."
+
 /** On a terminal somebody waits and wants to know how long: the queue is counted beside the run. */
 const countQueue = Effect.fnUntraced(function* ({ letters, request }: RunOptions) {
   const total = yield* Ref.make(Option.orElse(Option.fromUndefinedOr(request.limit), () => letters))
@@ -54,12 +57,13 @@ const conclude = Effect.fnUntraced(function* (report: ReplayReport, options: Run
 })
 
 export const runReplay = Effect.fnUntraced(function* (options: RunOptions) {
-  const { outcomes, report, runId } = yield* (yield* Replay).start(options.request)
+  const { outcomes, report, runId, stop } = yield* (yield* Replay).start(options.request)
+  yield* StopSignal.instead(Effect.andThen(ReplayProgress.say(stopping), stop), () => howToGoOn(options, runId))
   yield* Console.error(`Run ${runId} on ${options.serviceName}`)
   const total = yield* countQueue(options)
   const ended = yield* Effect.scoped(
     Effect.andThen(ReplayProgress.show(report, total), Effect.result(Stream.runDrain(outcomes)))
-  ).pipe(Effect.onInterrupt(() => Console.error(`Interrupted. ${howToGoOn(options, runId)}`)))
+  )
   if (ended._tag === "Failure" && !(ended.failure instanceof ReplayHalted)) return yield* ended.failure
   return yield* conclude(yield* report, options)
 }, Effect.scoped)

@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { Classification } from "./Classification.ts"
 import { EventBridgeError } from "./EventBridgeError.ts"
 import { describeHolder, LeaseHolder, LeaseLost, waitForHolder } from "./Lease.ts"
 import { ReplayReport } from "./ReplayReport.ts"
@@ -83,8 +84,42 @@ export class InvalidReplayOptions extends Schema.TaggedError<InvalidReplayOption
   }
 }
 
+/** The run was asked to stop: by `ReplayRun.stop`, or by the interruption of the fiber that runs it. */
+export class RunStopped extends Schema.TaggedError<RunStopped>()("RunStopped", {}) {
+  readonly hint = "Run again with the same run id to go on."
+  override readonly message = "it was asked to stop"
+}
+
+const percent = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 1 })
+
+/** So large a share of the letters failed that the others would as well. */
+export class TooManyFailures extends Schema.TaggedError<TooManyFailures>()("TooManyFailures", {
+  /** The letters looked at: those sent last. */
+  sent: Schema.Natural,
+  /** How many of them were rejected or exhausted. */
+  failed: Schema.Natural,
+  /** What most of these failed with, and how many. */
+  classification: Classification,
+  times: Schema.Natural,
+  maxFailureShare: Schema.Finite
+}) {
+  readonly hint =
+    "The audit says what was wrong with each. Correct the cause, or allow more with maxFailureShare; then run again with the same run id. A new run takes up those that failed."
+  override get message(): string {
+    const share = `${percent.format(this.failed / this.sent)} of the last ${this.sent} letters sent failed`
+    return `${share}, ${this.times} of them with ${this.classification}; at most ${percent.format(this.maxFailureShare)} may`
+  }
+}
+
 /** What can stop a run. */
-export const HaltCause = Schema.Union([EventBridgeError, AuditError, CheckpointError, LeaseLost])
+export const HaltCause = Schema.Union([
+  EventBridgeError,
+  AuditError,
+  CheckpointError,
+  LeaseLost,
+  RunStopped,
+  TooManyFailures
+])
 export type HaltCause = typeof HaltCause.Type
 
 /**

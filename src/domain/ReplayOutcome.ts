@@ -13,7 +13,8 @@ interface Read {
   readonly idempotencyKey: string | undefined
 }
 
-interface Sent {
+/** What is known of a letter that was sent, whatever became of it. */
+export interface Sent {
   readonly eventId: string
   readonly letter: DeadLetter
   readonly idempotencyKey: string

@@ -6,7 +6,7 @@ import { OutcomeCounts, type ReplayTally } from "./ReplayTally.ts"
 /** What the monitoring webhook got of a run. */
 export const NotificationCounts = Schema.Struct({
   delivered: Schema.Natural,
-  /** Answered with anything but a 2xx, or not at all. */
+  /** Tried, and answered with anything but a 2xx, or not at all. */
   failed: Schema.Natural,
   /** Never sent: the queue was full, or the time to drain it was over. */
   dropped: Schema.Natural

@@ -34,3 +34,9 @@ export const schedule = (policy: RetryPolicy) =>
     Schedule.jittered,
     Schedule.modifyDelay(({ duration, input }) => Effect.succeed(Duration.max(duration, retryAfterOf(input))))
   )
+
+/** For `Effect.retry`, of failures that know whether another try may help. */
+export const whileRetryable = (policy: RetryPolicy) => ({
+  schedule: schedule(policy),
+  while: ({ isRetryable }: { readonly isRetryable: boolean }) => isRetryable
+})

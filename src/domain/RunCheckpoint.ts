@@ -24,8 +24,8 @@ export const RunCheckpoint = Schema.Struct({
   initiatedAt: Schema.String,
   /** Pages settled, from the first on. */
   settledPages: Schema.Natural,
-  /** Pages of which a letter may have been sent. Those from `settledPages` to here were in flight. */
-  startedPages: Schema.Natural,
+  /** Letters that may have been sent. Those beyond the letters of settled pages were in flight. */
+  startedLetters: Schema.Natural,
   /** The token of the first page not settled; `null` for the first of all. */
   pageToken: Schema.NullOr(Schema.String),
   tally: TallySnapshot,

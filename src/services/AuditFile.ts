@@ -1,10 +1,11 @@
-import { DateTime, Deferred, Effect, Latch, Metric, Result, Schedule, Semaphore } from "effect"
+import { DateTime, Effect, Metric, Result, Schedule, Semaphore } from "effect"
 import { Digest } from "effect/crypto"
 import type { AuditHead } from "../domain/AuditLine.ts"
 import type { AuditRecord } from "../domain/AuditRecord.ts"
 import type { AuditError } from "../domain/ReplayError.ts"
 import * as AuditChain from "./AuditChain.ts"
 import * as AuditSegments from "./AuditSegments.ts"
+import * as Batch from "./Batch.ts"
 import * as FileLease from "./FileLease.ts"
 import { histogram } from "./MetricFamilies.ts"
 
@@ -24,12 +25,6 @@ export interface AuditFileOptions {
         readonly daily?: boolean | undefined
       }
     | undefined
-}
-
-/** Records that go to disk together, and all who wait for them. */
-interface Group {
-  readonly records: Array<string>
-  readonly written: Deferred.Deferred<void, AuditError>
 }
 
 const groupRecords = histogram("auditGroups", {})
@@ -54,8 +49,6 @@ export const make = Effect.fnUntraced(function* (
   let isUnsynced = false
   /** What was written and could not be brought to disk later is in doubt, and nothing is to stand behind it. */
   let broken: AuditError | undefined
-  let waiting: Group | undefined
-  const wake = yield* Latch.make()
   const turn = yield* Semaphore.make(1)
 
   const isDue = (day: string, { day: lastDay, size }: AuditSegments.Segment): boolean =>
@@ -73,7 +66,7 @@ export const make = Effect.fnUntraced(function* (
     return (segment ??= yield* open)
   })
 
-  const write = Effect.fnUntraced(function* ({ records }: Group) {
+  const write = Effect.fnUntraced(function* (records: ReadonlyArray<string>) {
     if (broken !== undefined) return yield* broken
     yield* Effect.mapError(lease.check, ({ hint, message }) => failure(message, hint))
     const day = DateTime.formatIsoDateUtc(yield* DateTime.now)
@@ -107,34 +100,20 @@ export const make = Effect.fnUntraced(function* (
   }).pipe(turn.withPermits(1))
 
   yield* Effect.addFinalizer(() =>
-    Effect.gen(function* () {
-      broken ??= failure("it is closed")
-      if (waiting !== undefined) yield* Deferred.fail(waiting.written, broken)
-      yield* sync
-      if (segment !== undefined) yield* segment.close
-    })
+    Effect.andThen(
+      sync,
+      Effect.suspend(() => segment?.close ?? Effect.void)
+    )
   )
-
-  const writeWaiting = Effect.suspend(() => {
-    const group = waiting
-    waiting = undefined
-    wake.closeUnsafe()
-    return group === undefined
-      ? Effect.void
-      : Effect.flatMap(Effect.exit(write(group)), (exit) => Deferred.done(group.written, exit))
-  })
-  yield* wake.await.pipe(Effect.andThen(Effect.uninterruptible(writeWaiting)), Effect.forever, Effect.forkScoped)
+  const batch = yield* Batch.make(write)
+  yield* Effect.addFinalizer(() => batch.close(failure("it is closed")))
   if (durability === "interval") yield* sync.pipe(Effect.repeat(Schedule.spaced("1 second")), Effect.forkScoped)
 
   const record = (added: AuditRecord): Effect.Effect<void, AuditError> =>
     Effect.suspend(() => {
       const text = AuditChain.canonical(added)
       if (Result.isFailure(text)) return Effect.fail(failure(`the record is no JSON: ${text.failure}`))
-      const group = (waiting ??= { records: [], written: Deferred.makeUnsafe() })
-      group.records.push(text.success)
-      // Last, as the writer may take the group at once.
-      wake.openUnsafe()
-      return Deferred.await(group.written)
+      return batch.submit(text.success)
     })
 
   return { record, head: Effect.sync((): AuditHead => head) }

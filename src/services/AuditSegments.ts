@@ -60,7 +60,7 @@ export const make = Effect.fnUntraced(function* (path: string) {
     const scope = yield* Scope.make()
     const file = yield* Scope.provide(fs.open(path, { flag: "a" }), scope)
     const { mtime, size } = yield* file.stat
-    yield* SyncedFolder.sync(folder)
+    yield* SyncedFolder.sync(fs, folder)
     const since = size === BigInt(0) ? yield* DateTime.now : DateTime.makeUnsafe(Option.getOrElse(mtime, () => 0))
     return {
       file,

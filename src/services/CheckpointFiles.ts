@@ -45,9 +45,8 @@ const atomicFiles = Effect.fnUntraced(function* (directory: string) {
   const fs = yield* FileSystem.FileSystem
   const paths = yield* Path.Path
 
-  const isThere = yield* fs.exists(directory)
   yield* fs.makeDirectory(directory, { recursive: true })
-  if (!isThere) yield* SyncedFolder.sync(paths.dirname(directory))
+  yield* SyncedFolder.sync(fs, paths.dirname(directory))
   const now = yield* Clock.currentTimeMillis
   yield* Effect.forEach(
     (yield* fs.readDirectory(directory)).filter((name) => name.includes(draftMark)),
@@ -66,7 +65,7 @@ const atomicFiles = Effect.fnUntraced(function* (directory: string) {
     { discard: true }
   )
 
-  const syncFolder = Effect.provideService(SyncedFolder.sync(directory), FileSystem.FileSystem, fs)
+  const syncFolder = SyncedFolder.sync(fs, directory)
   const writeFile = (path: string, bytes: Uint8Array) => {
     const draft = `${path}${draftMark}${SecureRandom.uuidV7Unsafe()}`
     return Effect.scoped(

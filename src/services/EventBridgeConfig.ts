@@ -19,7 +19,9 @@ const environmentNames: Readonly<Record<string, string>> = {
   topicId: "CXONE_TOPIC_ID",
   destination: "DESTINATION_OVERRIDE_URL",
   monitoringUrl: "MONITORING_WEBHOOK_URL",
-  registryUrl: "REGISTRY_WEBHOOK_URL"
+  monitoringSecret: "MONITORING_WEBHOOK_SECRET",
+  registryUrl: "REGISTRY_WEBHOOK_URL",
+  registrySecret: "REGISTRY_WEBHOOK_SECRET"
 }
 
 /** The configuration of the library, validated. */
@@ -37,7 +39,9 @@ export class EventBridgeConfig extends Context.Service<
     readonly destination: string | undefined
     readonly destinations: DestinationPolicy
     readonly monitoringUrl: string | undefined
+    readonly monitoringSecret: Redacted.Redacted | undefined
     readonly registryUrl: string | undefined
+    readonly registrySecret: Redacted.Redacted | undefined
     readonly vocabulary: Vocabulary
     readonly timeouts: EventBridgeOptions.Timeouts
     readonly retry: RetryPolicy
@@ -71,7 +75,9 @@ export class EventBridgeConfig extends Context.Service<
       destination: valid.destination,
       destinations: { allowedHosts: valid.allowedHosts, allowedCidrs: valid.allowedCidrs },
       monitoringUrl: valid.monitoringUrl,
+      monitoringSecret: options.monitoringSecret,
       registryUrl: valid.registryUrl,
+      registrySecret: options.registrySecret,
       vocabulary: {
         eventTypes: [...defaultVocabulary.eventTypes, ...(options.vocabulary?.eventTypes ?? [])],
         operators: [...defaultVocabulary.operators, ...(options.vocabulary?.operators ?? [])]
@@ -106,8 +112,9 @@ export class EventBridgeConfig extends Context.Service<
 
   /**
    * From the environment: `CXONE_CLIENT_ID`, `CXONE_CLIENT_SECRET`, `CXONE_INSTANCE_URL` or else `CXONE_REGION`,
-   * `CXONE_TOKEN_PATH`, `CXONE_SCOPES`, `CXONE_TOPIC_ID`, `MONITORING_WEBHOOK_URL`, `REGISTRY_WEBHOOK_URL`, `DESTINATION_OVERRIDE_URL`. What is
-   * missing or wrong is reported all at once. `options` sets what the environment does not.
+   * `CXONE_TOKEN_PATH`, `CXONE_SCOPES`, `CXONE_TOPIC_ID`, `MONITORING_WEBHOOK_URL`, `MONITORING_WEBHOOK_SECRET`,
+   * `REGISTRY_WEBHOOK_URL`, `REGISTRY_WEBHOOK_SECRET`, `DESTINATION_OVERRIDE_URL`. What is missing or wrong is reported all
+   * at once. `options` sets what the environment does not.
    */
   static readonly layerConfig = (
     options?: Omit<Partial<EventBridgeOptions.EventBridgeOptions>, "clientId" | "clientSecret">
@@ -120,6 +127,11 @@ export class EventBridgeConfig extends Context.Service<
             Config.map(Option.filter((value) => value.trim() !== "")),
             Config.map(Option.getOrUndefined)
           )
+        const readSecret = (name: string) =>
+          Config.option(Config.Redacted(name)).pipe(
+            Config.map(Option.filter((secret) => Redacted.value(secret).trim() !== "")),
+            Config.map(Option.getOrUndefined)
+          )
         const environment = yield* Config.all({
           clientId: read("CXONE_CLIENT_ID"),
           clientSecret: Config.option(Config.Redacted("CXONE_CLIENT_SECRET")),
@@ -129,7 +141,9 @@ export class EventBridgeConfig extends Context.Service<
           scopes: read("CXONE_SCOPES"),
           topicId: read("CXONE_TOPIC_ID"),
           monitoringUrl: read("MONITORING_WEBHOOK_URL"),
+          monitoringSecret: readSecret("MONITORING_WEBHOOK_SECRET"),
           registryUrl: read("REGISTRY_WEBHOOK_URL"),
+          registrySecret: readSecret("REGISTRY_WEBHOOK_SECRET"),
           destination: read("DESTINATION_OVERRIDE_URL")
         })
         const { destination, instanceUrl, region } = environment
@@ -146,7 +160,9 @@ export class EventBridgeConfig extends Context.Service<
             scopes: environment.scopes?.trim().split(/\s+/) ?? options?.scopes,
             topicId: environment.topicId ?? options?.topicId,
             monitoringUrl: environment.monitoringUrl ?? options?.monitoringUrl,
+            monitoringSecret: environment.monitoringSecret ?? options?.monitoringSecret,
             registryUrl: environment.registryUrl ?? options?.registryUrl,
+            registrySecret: environment.registrySecret ?? options?.registrySecret,
             destination: destination ?? options?.destination,
             destinations: {
               ...options?.destinations,

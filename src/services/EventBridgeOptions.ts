@@ -1,9 +1,10 @@
-import { type Duration, Redacted, Result, Schema, SchemaIssue } from "effect"
+import { type Duration, Option, Redacted, Result, Schema, SchemaIssue } from "effect"
 import { Url } from "effect/http"
 import ipaddr from "ipaddr.js"
 import type { InvalidConfiguration } from "../domain/InvalidConfiguration.ts"
 import { defaultRetryPolicy } from "../domain/RetryPolicy.ts"
 import type { Vocabulary } from "../domain/SubscriptionDefinition.ts"
+import { keyOf } from "../domain/WebhookSecret.ts"
 import type { DestinationPolicy } from "./DestinationGuard.ts"
 
 /** What an application sets. Everything but the credentials has a default. */
@@ -26,8 +27,12 @@ export interface EventBridgeOptions {
   readonly destinations?: Partial<DestinationPolicy> | undefined
   /** Told of each letter that was sent. https, except on loopback. */
   readonly monitoringUrl?: string | undefined
+  /** Signs what the monitoring webhook is told: `whsec_` and the base64 of 24 to 64 bytes. Unsigned by default. */
+  readonly monitoringSecret?: Redacted.Redacted | undefined
   /** Told of each change of a subscription's state. https, except on loopback. */
   readonly registryUrl?: string | undefined
+  /** Signs what the registry is told, like `monitoringSecret`. A secret of its own: who holds one could pass for us. */
+  readonly registrySecret?: Redacted.Redacted | undefined
   /** Event types and operators beyond those this library knows: the service may add some. */
   readonly vocabulary?: Partial<Vocabulary> | undefined
   /** Deadlines of one try: 30 s in general, 15 s for a page, 20 s for a replay. */
@@ -91,6 +96,10 @@ const SafeUrl = Schema.String.check(
 const HttpsUrl = Schema.String.check(rule((value) => URL.parse(value)?.protocol === "https:", "must be an https URL"))
 const BaseUrl = SafeUrl.check(rule((value) => !value.includes("?"), "must be a URL without a query"))
 
+const WebhookSecret = Schema.String.check(
+  rule((value) => Option.isSome(keyOf(value)), "must be whsec_ and the base64 of 24 to 64 bytes")
+)
+
 const Cidr = Schema.String.check(rule(ipaddr.isValidCIDR, "must be an address range such as 10.1.0.0/16"))
 const HostPattern = Schema.String.check(
   rule(
@@ -125,7 +134,9 @@ const Rules = Schema.Struct({
   allowedHosts: Schema.Array(HostPattern),
   allowedCidrs: Schema.Array(Cidr),
   monitoringUrl: Schema.UndefinedOr(SafeUrl),
+  monitoringSecret: Schema.UndefinedOr(WebhookSecret),
   registryUrl: Schema.UndefinedOr(SafeUrl),
+  registrySecret: Schema.UndefinedOr(WebhookSecret),
   maxRetries: Schema.Natural,
   rateLimit: Schema.UndefinedOr(Positive),
   breakerFailures: Positive,
@@ -133,6 +144,7 @@ const Rules = Schema.Struct({
 })
 
 const decode = Schema.decodeUnknownResult(Rules, { errors: "all" })
+const valueOf = (secret: Redacted.Redacted | undefined) => (secret === undefined ? undefined : Redacted.value(secret))
 const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
 
 /** Checks the options and fills in their defaults; fails with every issue there is, by the name of the option. */
@@ -151,7 +163,9 @@ export const check = (
     allowedHosts: options.destinations?.allowedHosts ?? [],
     allowedCidrs: options.destinations?.allowedCidrs ?? [],
     monitoringUrl: options.monitoringUrl,
+    monitoringSecret: valueOf(options.monitoringSecret),
     registryUrl: options.registryUrl,
+    registrySecret: valueOf(options.registrySecret),
     maxRetries: options.retry?.maxRetries ?? defaultRetryPolicy.maxRetries,
     rateLimit: options.rateLimit?.limit,
     breakerFailures: options.breaker?.failures ?? 10,

@@ -65,7 +65,8 @@ export const make = Effect.fnUntraced(function* (options: {
   })
 })
 
-const retryAfterOf = (headers: Headers.Headers, now: number): Option.Option<Duration.Duration> =>
+/** The pause an answer asks for. */
+export const retryAfterOf = (headers: Headers.Headers, now: number): Option.Option<Duration.Duration> =>
   Headers.get(headers, "retry-after").pipe(
     Option.flatMap((value) => Result.getSuccess(Headers.parseRetryAfter(value))),
     Option.map((value) => Headers.retryAfterDelay(value, now))

@@ -1,26 +1,32 @@
-import { Context, Duration, Effect, Fiber, Latch, Layer, Queue, type Scope } from "effect"
-import { HttpClient, HttpClientRequest } from "effect/http"
+import { Clock, Context, Duration, Effect, Fiber, Latch, Layer, Queue, type Scope } from "effect"
+import type { HttpClient } from "effect/http"
 import type { ReplayAuditRecord } from "../domain/AuditRecord.ts"
 import { rootMessage } from "../domain/Failure.ts"
 import type { NotificationCounts } from "../domain/ReplayReport.ts"
+import * as RetryPolicy from "../domain/RetryPolicy.ts"
+import type { WebhookFailure } from "../domain/WebhookFailure.ts"
 import { EventBridgeConfig } from "./EventBridgeConfig.ts"
 import { Metrics } from "./Metrics.ts"
-import * as Tracing from "./Tracing.ts"
+import * as Webhook from "./Webhook.ts"
+import * as WebhookSignature from "./WebhookSignature.ts"
 
 /** The notifications of one run. */
 export interface Notifications {
-  /** Hands a record over to be sent in the background. Returns at once; when the queue is full the record is dropped. */
+  /** Hands a record over to be sent in the background. Returns at once; what finds no room in the queue is dropped. */
   readonly notify: (record: ReplayAuditRecord) => Effect.Effect<void>
-  /** Waits until everything is sent, for a limited time, and drops the rest. Tells what became of all records. */
+  /**
+   * Waits until everything is sent, for a limited time, and gives up the rest. Tells what became of all records. The end
+   * of the scope does the same, so that a run that is interrupted loses no more than that.
+   */
   readonly drain: Effect.Effect<NotificationCounts>
 }
 
 export interface NotifierOptions {
   /** Records that may wait. Default 10,000. */
   readonly queueSize?: number | undefined
-  /** Requests under way at once. Default 8. */
+  /** Records under way at once. Default 8. */
   readonly concurrency?: number | undefined
-  /** How long one request may take. Default 5 s. */
+  /** How long one try may take. Default 5 s. */
   readonly timeout?: Duration.Input | undefined
   /** How long `drain` waits. Default 10 s. */
   readonly drainTimeout?: Duration.Input | undefined
@@ -28,7 +34,9 @@ export interface NotifierOptions {
 
 /**
  * Tells the monitoring webhook of each letter that was sent. It never slows or fails a replay: what the webhook does not
- * take is a warning and a number in the report.
+ * take is a warning and a number in the report. Each record is tried by the policy of every other call. The pauses keep
+ * its worker busy, so a webhook that is down gets a few tries a second at most, while the other records wait in the queue
+ * for it to come back, as far as there is room.
  */
 export class Notifier extends Context.Service<
   Notifier,
@@ -51,7 +59,11 @@ export class Notifier extends Context.Service<
   ): Layer.Layer<Notifier, never, EventBridgeConfig | Metrics | HttpClient.HttpClient> =>
     Layer.unwrap(
       Effect.map(EventBridgeConfig, ({ monitoringUrl }) =>
-        monitoringUrl === undefined ? Notifier.layerNoop : Layer.effect(Notifier, makeWebhook(monitoringUrl, options))
+        monitoringUrl === undefined
+          ? Notifier.layerNoop
+          : Layer.effect(Notifier, makeNotifier(monitoringUrl, options)).pipe(
+              Layer.provide(WebhookSignature.layerWebCrypto)
+            )
       )
     )
 
@@ -59,58 +71,94 @@ export class Notifier extends Context.Service<
     Notifier.layerWith({})
 }
 
-const makeWebhook = Effect.fnUntraced(function* (
+const makeNotifier = Effect.fnUntraced(function* (
   url: string,
   { concurrency = 8, drainTimeout = "10 seconds", queueSize = 10_000, timeout = "5 seconds" }: NotifierOptions
 ) {
+  const { monitoringSecret, retry } = yield* EventBridgeConfig
   const metrics = yield* Metrics
-  const httpClient = Tracing.untraced(yield* HttpClient.HttpClient)
-
-  const post = Effect.fnUntraced(function* (record: ReplayAuditRecord) {
-    const request = HttpClientRequest.bodyJsonUnsafe(HttpClientRequest.post(url), {
-      source: "cxone-eventbridge-replayer",
-      type: "replay_status_update",
-      data: record
-    })
-    const response = yield* httpClient.execute(request)
-    yield* response.text
-    return response.status >= 200 && response.status < 300 ? undefined : `it answered ${response.status}`
+  const prepare = yield* Webhook.make({
+    url,
+    secret: monitoringSecret,
+    timeout: Duration.fromInputUnsafe(timeout),
+    maxRetryAfter: retry.maxRetryAfter
   })
+  const retrying = RetryPolicy.whileRetryable(retry)
+
+  // The pause the webhook asked for holds for all records: it is not the one record that is too much for it.
+  let pausedUntil = 0
+  const awaitPause: Effect.Effect<void> = Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    now < pausedUntil ? Effect.andThen(Effect.sleep(pausedUntil - now), awaitPause) : Effect.void
+  )
+  const notePause = ({ retryAfterMillis = 0 }: WebhookFailure) =>
+    Effect.map(Clock.currentTimeMillis, (now) => {
+      const pause = Math.min(retryAfterMillis, Duration.toMillis(retry.maxRetryAfter))
+      pausedUntil = Math.max(pausedUntil, now + pause)
+    })
 
   const start = Effect.gen(function* () {
     const queue = yield* Queue.dropping<ReplayAuditRecord>(queueSize)
     const idle = yield* Latch.make(true)
+    /** One for each record that was tried and is not settled. */
+    const tried = new Set<object>()
     let offered = 0
     let delivered = 0
     let failed = 0
     let dropped = 0
+    let lastFailure: string | undefined
+    let deadline: number | undefined
 
-    const deliver = (record: ReplayAuditRecord) =>
-      post(record).pipe(
-        Effect.timeoutOrElse({
-          duration: timeout,
-          orElse: () => Effect.succeed(`no answer within ${Duration.format(Duration.fromInputUnsafe(timeout))}`)
-        }),
-        Effect.catch((error) => Effect.succeed(rootMessage(error))),
-        // A defect of the client as well: a worker that ended here would leave its share to the others.
-        Effect.catchDefect((defect) => Effect.succeed(rootMessage(defect))),
-        Effect.flatMap((problem) => {
-          if (problem === undefined) delivered++
-          else failed++
-          if (offered === delivered + failed) idle.openUnsafe()
-          return metrics.notification(problem === undefined ? "delivered" : "failed").pipe(
-            // One line tells the operator; a line a letter would bury everything else.
-            Effect.andThen(
-              problem !== undefined && failed === 1
-                ? Effect.logWarning(`the monitoring webhook does not take records: ${problem}`)
-                : Effect.void
-            )
-          )
+    /** Delivers a record, or tells why not. */
+    const deliver = Effect.fnUntraced(
+      function* (record: ReplayAuditRecord, ticket: object) {
+        const attempt = yield* prepare({
+          // A process that goes on with a run tells some of its letters again: to the receiver it is the same message.
+          identity: [record.run_id, record.idempotency_key, record.status],
+          body: { source: "cxone-eventbridge-replayer", type: "replay_status_update", data: record }
         })
-      )
+        const onceMore = Effect.suspend(() => {
+          tried.add(ticket)
+          return attempt
+        })
+        yield* Effect.andThen(awaitPause, onceMore).pipe(
+          Effect.tapError((failure) => {
+            lastFailure = failure.detail
+            return notePause(failure)
+          }),
+          Effect.retry(retrying)
+        )
+      },
+      Effect.as(undefined),
+      Effect.catch(({ detail }) => Effect.succeed(detail)),
+      // A defect of the client as well: a worker that ended here would leave its share to the others.
+      Effect.catchDefect((defect) => Effect.succeed(rootMessage(defect)))
+    )
 
+    const settle = (ticket: object, problem: string | undefined) =>
+      Effect.suspend(() => {
+        tried.delete(ticket)
+        if (problem === undefined) delivered++
+        else failed++
+        lastFailure = problem ?? lastFailure
+        if (offered === delivered + failed) idle.openUnsafe()
+        return metrics.notification(problem === undefined ? "delivered" : "failed").pipe(
+          // One line tells the operator; a line a letter would bury everything else.
+          Effect.andThen(
+            problem !== undefined && failed === 1
+              ? Effect.logWarning(`the monitoring webhook does not take records: ${problem}`)
+              : Effect.void
+          )
+        )
+      })
+
+    const work = Effect.flatMap(Queue.take(queue), (record) => {
+      const ticket = {}
+      return Effect.uninterruptibleMask((restore) =>
+        Effect.flatMap(restore(deliver(record, ticket)), (problem) => settle(ticket, problem))
+      )
+    })
     const workers = yield* Effect.forEach(Array.from({ length: concurrency }), () =>
-      Queue.take(queue).pipe(Effect.flatMap(deliver), Effect.forever, Effect.forkScoped)
+      Effect.forkScoped(Effect.forever(work))
     )
 
     const notify = (record: ReplayAuditRecord) =>
@@ -124,21 +172,34 @@ const makeWebhook = Effect.fnUntraced(function* (
         return metrics.notification("dropped")
       })
 
-    const drain = idle.await.pipe(
-      Effect.timeoutOption(drainTimeout),
-      Effect.andThen(Fiber.interruptAll(workers)),
-      Effect.flatMap(() => {
-        const left = offered - delivered - failed
-        const counts = { delivered, failed, dropped: dropped + left }
-        const summary = `the monitoring webhook: ${failed} records refused, ${counts.dropped} never sent`
-        return Effect.forEach(Array.from({ length: left }), () => metrics.notification("dropped"), {
-          discard: true
-        }).pipe(
-          Effect.andThen(failed + counts.dropped > 0 ? Effect.logWarning(summary) : Effect.void),
-          Effect.as(counts)
-        )
-      })
-    )
+    /** Gives up what is left: failed is what was tried, dropped is what never was. */
+    const giveUp = Effect.gen(function* () {
+      yield* Queue.shutdown(queue)
+      yield* Fiber.interruptAll(workers)
+      const unanswered = tried.size
+      const unsent = offered - delivered - failed - unanswered
+      failed += unanswered
+      dropped += unsent
+      const count = (result: "failed" | "dropped", times: number) =>
+        Effect.forEach(Array.from({ length: times }), () => metrics.notification(result), { discard: true })
+      yield* count("failed", unanswered)
+      yield* count("dropped", unsent)
+      if (failed + dropped === 0) return
+      const why = lastFailure === undefined ? "" : `; the last failure: ${lastFailure}`
+      yield* Effect.logWarning(`the monitoring webhook: ${failed} records refused, ${dropped} never sent${why}`)
+    })
+    // Once: what is given up is counted by the drain of the run or by the end of its scope, never by both.
+    const close = Effect.uninterruptible(yield* Effect.cached(giveUp))
+
+    const drain = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      deadline ??= now + Duration.toMillis(drainTimeout)
+      return idle.await.pipe(
+        Effect.timeoutOption(Math.max(0, deadline - now)),
+        Effect.andThen(close),
+        Effect.andThen(Effect.sync(() => ({ delivered, failed, dropped })))
+      )
+    })
+    yield* Effect.addFinalizer(() => drain)
 
     return { notify, drain }
   })

@@ -1,11 +1,12 @@
-import { Cause, Context, DateTime, Duration, Effect, Layer } from "effect"
-import { HttpClient, HttpClientRequest } from "effect/http"
-import { rootMessage } from "../domain/Failure.ts"
+import { Context, DateTime, Duration, Effect, Layer } from "effect"
+import type { HttpClient } from "effect/http"
 import * as RetryPolicy from "../domain/RetryPolicy.ts"
 import { RegistrySyncFailed } from "../domain/SubscriptionError.ts"
+import { WebhookFailure } from "../domain/WebhookFailure.ts"
 import { EventBridgeConfig } from "./EventBridgeConfig.ts"
 import { Metrics } from "./Metrics.ts"
-import * as Tracing from "./Tracing.ts"
+import * as Webhook from "./Webhook.ts"
+import * as WebhookSignature from "./WebhookSignature.ts"
 
 /** The registry webhook: told of each change of a subscription's state. */
 export class Registry extends Context.Service<
@@ -18,39 +19,41 @@ export class Registry extends Context.Service<
   }
 >()("effect-cxone-eventbridge/services/Registry") {
   static readonly make = Effect.gen(function* () {
-    const { registryUrl, retry, timeouts } = yield* EventBridgeConfig
+    const { registrySecret, registryUrl, retry, timeouts } = yield* EventBridgeConfig
     const metrics = yield* Metrics
-    const httpClient = Tracing.untraced(yield* HttpClient.HttpClient)
     if (registryUrl === undefined) return Registry.of({ isConfigured: false, sync: () => Effect.void })
 
-    const client = httpClient.pipe(
-      HttpClient.filterStatusOk,
-      HttpClient.transformResponse(Effect.timeout(timeouts.default)),
-      HttpClient.retryTransient({ schedule: RetryPolicy.schedule(retry) })
-    )
+    const prepare = yield* Webhook.make({
+      url: registryUrl,
+      secret: registrySecret,
+      headers: { "x-event-source": "cxone-eventbridge" },
+      timeout: timeouts.default,
+      maxRetryAfter: retry.maxRetryAfter
+    })
 
     const sync = Effect.fn("Registry.sync")(
       function* (subscriptionId: string, state: string) {
         const timestamp = DateTime.formatIso(yield* DateTime.now)
-        const response = yield* HttpClientRequest.post(registryUrl).pipe(
-          HttpClientRequest.setHeader("x-event-source", "cxone-eventbridge"),
-          HttpClientRequest.bodyJsonUnsafe({ subscriptionId, state, timestamp }),
-          client.execute
-        )
-        yield* response.text
+        // A state that comes back later is told again: the time belongs to what is told.
+        const attempt = yield* prepare({
+          identity: [subscriptionId, state, timestamp],
+          body: { subscriptionId, state, timestamp }
+        })
+        yield* Effect.retry(attempt, RetryPolicy.whileRetryable(retry))
       },
       // A registry that asks for hours of patience does not get them.
-      Effect.timeout(retry.maxRetryAfter),
+      Effect.timeoutOrElse({
+        duration: retry.maxRetryAfter,
+        orElse: () =>
+          Effect.fail(
+            new WebhookFailure({
+              detail: `no success within ${Duration.format(retry.maxRetryAfter)}`,
+              isRetryable: false
+            })
+          )
+      }),
       (self, subscriptionId) =>
-        Effect.mapError(self, (error) => {
-          // A failure's message would show the URL, and with it whatever it carries.
-          const detail = Cause.isTimeoutError(error)
-            ? `no success within ${Duration.format(retry.maxRetryAfter)}`
-            : error.reason._tag === "StatusCodeError"
-              ? `it answered ${error.reason.response.status}`
-              : rootMessage(error.reason)
-          return new RegistrySyncFailed({ subscriptionId, detail })
-        }),
+        Effect.mapError(self, ({ detail }) => new RegistrySyncFailed({ subscriptionId, detail })),
       Effect.tap(() => metrics.registrySync("delivered")),
       Effect.tapError(() => metrics.registrySync("failed"))
     )
@@ -59,5 +62,5 @@ export class Registry extends Context.Service<
   })
 
   static readonly layer: Layer.Layer<Registry, never, EventBridgeConfig | Metrics | HttpClient.HttpClient> =
-    Layer.effect(Registry, Registry.make)
+    Layer.effect(Registry, Registry.make).pipe(Layer.provide(WebhookSignature.layerWebCrypto))
 }

@@ -5,8 +5,8 @@ import { ReplayTally } from "../domain/ReplayTally.ts"
 /** A page on its way: how many of its letters have no outcome yet, and what became of the others. */
 export interface OpenPage {
   readonly index: number
-  /** An earlier process of the run may have sent letters of it. */
-  readonly wasInFlight: boolean
+  /** So many of its first letters may have been sent by an earlier process of the run. */
+  readonly wereInFlight: number
   readonly nextPageToken: string | undefined
   readonly tally: ReplayTally
   remaining: number
@@ -15,7 +15,8 @@ export interface OpenPage {
 /** Where a run stands: what a checkpoint holds of its pages. */
 export interface Position {
   readonly settledPages: number
-  readonly startedPages: number
+  /** Letters that may have been sent, those of settled pages included. */
+  readonly startedLetters: number
   readonly pageToken: string | undefined
 }
 
@@ -30,6 +31,7 @@ export class PageLedger {
   readonly seen: ReplayTally
   readonly #open: Array<OpenPage> = []
   readonly #startedBefore: number
+  #opened: number
   #position: Position
 
   constructor(position: Position, settled: ReplayTally) {
@@ -37,25 +39,35 @@ export class PageLedger {
     this.seen = new ReplayTally()
     this.seen.merge(settled)
     this.#position = position
-    this.#startedBefore = position.startedPages
+    this.#startedBefore = position.startedLetters
+    this.#opened = settled.letters
+  }
+
+  /** Every page that was opened is settled. */
+  get isSettled(): boolean {
+    return this.#open.length === 0
   }
 
   get position(): Position {
     return this.#position
   }
 
-  /** The page after the last one opened. Its first letter is sent only after the position is kept. */
+  /**
+   * The page after the last one opened. Its first letter is sent only after the position is kept. What was in flight is
+   * told by the letter, not by the page: the service may cut its pages otherwise when they are read again.
+   */
   open(page: DeadLetterPage, letters: number): OpenPage {
     const index = this.#position.settledPages + this.#open.length
     const opened: OpenPage = {
       index,
-      wasInFlight: index < this.#startedBefore,
+      wereInFlight: Math.max(0, this.#startedBefore - this.#opened),
       nextPageToken: page.nextPageToken,
       tally: new ReplayTally(),
       remaining: letters
     }
     this.#open.push(opened)
-    this.#position = { ...this.#position, startedPages: Math.max(this.#position.startedPages, index + 1) }
+    this.#opened += letters
+    this.#position = { ...this.#position, startedLetters: Math.max(this.#position.startedLetters, this.#opened) }
     return opened
   }
 

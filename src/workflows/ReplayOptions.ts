@@ -1,4 +1,4 @@
-import { Effect, Result, Schema } from "effect"
+import { type Duration, Effect, Result, Schema } from "effect"
 import type { DeadLetter } from "../domain/DeadLetter.ts"
 import { InvalidReplayOptions } from "../domain/ReplayError.ts"
 import type { RunOptions } from "../domain/RunCheckpoint.ts"
@@ -25,13 +25,23 @@ export interface ReplayOptions {
   readonly destination?: string | undefined
 }
 
-/** Which run it is, and how many letters it sends at once. */
+/** Which run it is, and what may change each time it goes on. */
 export interface RunIdentity {
   /** Names the run. One that was cut off goes on under its id; a new id is made by default. */
   readonly runId?: string | undefined
   /** Letters on their way at once. Default 16. */
   readonly concurrency?: number | undefined
+  /** How long letters in flight may take to finish when the run is stopped or halts. Default 10 s. */
+  readonly gracePeriod?: Duration.Input | undefined
+  /**
+   * The run halts when more than this share of the letters failed (rejected or exhausted), of the last 1,000 sent and
+   * from the 100th on. Default 0.5: with a bad batch in the queue a run goes on, while a wrong destination or a missing
+   * permission, which fails nearly all, is not found in the morning with every letter burnt. 1 never halts.
+   */
+  readonly maxFailureShare?: number | undefined
 }
+
+export const defaultMaxFailureShare = 0.5
 
 /** The options of a run, complete and checked. */
 export interface Selection {
@@ -46,8 +56,15 @@ const whole = (name: string, value: number, least: number): ReadonlyArray<string
     : [`${name} must be a whole number of at least ${least}, not ${value}`]
 
 /** What is wrong with the options that say how a run is made, not which letters it is for. */
-export const checkRun = ({ concurrency = 1, runId = "run" }: RunIdentity): ReadonlyArray<string> => [
+export const checkRun = ({
+  concurrency = 1,
+  maxFailureShare = defaultMaxFailureShare,
+  runId = "run"
+}: RunIdentity): ReadonlyArray<string> => [
   ...whole("concurrency", concurrency, 1),
+  ...(maxFailureShare >= 0 && maxFailureShare <= 1
+    ? []
+    : [`maxFailureShare must be from 0 to 1, not ${maxFailureShare}`]),
   ...(runId.trim() === "" ? ["runId must not be empty"] : [])
 ]
 

@@ -1,25 +1,41 @@
-import { Clock, DateTime, Effect, Option, Predicate, Result, Semaphore, Stream } from "effect"
+import {
+  type Cause,
+  Clock,
+  DateTime,
+  type Duration,
+  Effect,
+  Fiber,
+  Latch,
+  Option,
+  Pull,
+  Queue,
+  Result,
+  Stream
+} from "effect"
 import { SecureRandom } from "effect/crypto"
 import * as AuditRecord from "../domain/AuditRecord.ts"
 import { clientVersion } from "../domain/ClientVersion.ts"
 import type { DeadLetterPage } from "../domain/DeadLetterPage.ts"
 import type { EventBridgeError } from "../domain/EventBridgeError.ts"
-import * as IdempotencyKey from "../domain/IdempotencyKey.ts"
-import { CheckpointMismatch, type HaltCause, ReplayHalted } from "../domain/ReplayError.ts"
-import { ReplayOutcome } from "../domain/ReplayOutcome.ts"
+import { FailureShare } from "../domain/FailureShare.ts"
+import { CheckpointMismatch, type HaltCause, ReplayHalted, RunStopped } from "../domain/ReplayError.ts"
+import type { ReplayOutcome } from "../domain/ReplayOutcome.ts"
 import { countsOf, type ReplayReport } from "../domain/ReplayReport.ts"
-import * as ReplayRequest from "../domain/ReplayRequest.ts"
+import type * as ReplayRequest from "../domain/ReplayRequest.ts"
 import { ReplayTally } from "../domain/ReplayTally.ts"
 import type { RunCheckpoint, RunOptions } from "../domain/RunCheckpoint.ts"
 import { Audit } from "../services/Audit.ts"
+import * as Batch from "../services/Batch.ts"
 import { Checkpoints } from "../services/Checkpoints.ts"
 import { EventBridgeHttp } from "../services/EventBridgeHttp.ts"
 import { Metrics } from "../services/Metrics.ts"
 import { Notifier } from "../services/Notifier.ts"
+import { Backlog } from "./Backlog.ts"
 import { DeadLetterQueue } from "./DeadLetterQueue.ts"
+import * as LetterReplay from "./LetterReplay.ts"
 import { type LeftOut, LetterSelection, type Selected } from "./LetterSelection.ts"
 import { type OpenPage, PageLedger } from "./PageLedger.ts"
-import type { RunIdentity, Selection } from "./ReplayOptions.ts"
+import { defaultMaxFailureShare, type RunIdentity, type Selection } from "./ReplayOptions.ts"
 import * as RunWatch from "./RunWatch.ts"
 
 /** A run that has started: nothing is sent until its outcomes are pulled. */
@@ -27,30 +43,45 @@ export interface ReplayRun {
   readonly runId: string
   /**
    * What became of each letter, as it is known and recorded. Fails with `ReplayHalted` when the run stops before the end
-   * of the queue, or with the `EventBridgeError` itself when not even a first page could be read.
+   * of the queue, or with the `EventBridgeError` itself when not even a first page could be read. Whoever ceases to pull
+   * them, or is interrupted, stops the run: that takes as long as letters are in flight, within `gracePeriod`.
    */
   readonly outcomes: Stream.Stream<ReplayOutcome, EventBridgeError | ReplayHalted>
   /** The report as it stands: final once `outcomes` has ended. */
   readonly report: Effect.Effect<ReplayReport>
+  /**
+   * Takes no further letter. Returns at once: those in flight still have `gracePeriod` to finish, then `outcomes` fails
+   * with `ReplayHalted` for `RunStopped`. Without effect on a run that has ended.
+   */
+  readonly stop: Effect.Effect<void>
 }
 
 const defaultConcurrency = 16
+const defaultGracePeriod: Duration.Input = "10 seconds"
 
 interface OnItsWay {
   readonly page: OpenPage
   readonly decided: Result.Result<Selected, LeftOut>
+  readonly wasInFlight: boolean
 }
 
 /** Starts a run, or goes on with one that was cut off. */
 export const start = Effect.fnUntraced(function* (selection: Selection, identity: RunIdentity) {
   const audit = yield* Audit
   const checkpoints = yield* Checkpoints
+  const clock = yield* Clock.Clock
   const http = yield* EventBridgeHttp
   const metrics = yield* Metrics
   const queue = yield* DeadLetterQueue
   const notifier = yield* Notifier
+  const replay = yield* LetterReplay.make
   const { options } = selection
-  const { concurrency = defaultConcurrency, runId = SecureRandom.uuidV7Unsafe() } = identity
+  const {
+    concurrency = defaultConcurrency,
+    gracePeriod = defaultGracePeriod,
+    maxFailureShare = defaultMaxFailureShare,
+    runId = SecureRandom.uuidV7Unsafe()
+  } = identity
 
   const lease = yield* checkpoints.acquire(runId)
   const saved = identity.runId === undefined ? Option.none() : yield* checkpoints.load(runId)
@@ -74,32 +105,35 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
   const ledger = new PageLedger(
     {
       settledPages: origin.settledPages,
-      startedPages: origin.startedPages,
+      startedLetters: origin.startedLetters,
       pageToken: origin.pageToken ?? undefined
     },
     ReplayTally.restore(origin.tally)
   )
   const letters = new LetterSelection(selection, context, ledger.settled.selected)
+  const backlog = yield* Backlog.make<OnItsWay>(concurrency)
+  const failures = new FailureShare(maxFailureShare)
   const notifications = yield* notifier.start
-  const writer = yield* Semaphore.make(1)
+  const halting = yield* Latch.make()
+  const told = yield* Queue.bounded<ReplayOutcome, EventBridgeError | ReplayHalted | Cause.Done>(concurrency)
 
   let halted: HaltCause | undefined
   let notified: ReplayReport["notifications"] = { delivered: 0, failed: 0, dropped: 0 }
   let final: ReplayReport | undefined
+  let isAnyPageRead = false
+  let isAbandoned = false
 
-  const elapsedMillis = Effect.map(
-    Clock.currentTimeMillis,
-    (millis) => origin.elapsedMillis + millis - DateTime.toEpochMillis(now)
-  )
+  const elapsedMillis = (): number =>
+    origin.elapsedMillis + clock.currentTimeMillisUnsafe() - DateTime.toEpochMillis(now)
 
   const makeReport = (status: ReplayReport["status"]) =>
-    Effect.zipWith(elapsedMillis, audit.head, (elapsed, auditHead): ReplayReport => ({
+    Effect.map(audit.head, (auditHead): ReplayReport => ({
       runId,
       topicId: options.topicId,
       status,
       initiatedAt,
       ...countsOf(ledger.seen),
-      seconds: elapsed / 1000,
+      seconds: elapsedMillis() / 1000,
       notifications: notified,
       auditHead: auditHead?.hash ?? null,
       stopped: {
@@ -112,134 +146,169 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     }))
 
   let { lastSettledAt } = origin
-  let savedPages = origin.settledPages
+  let keptPages = origin.settledPages
 
-  // One at a time, each with the position as it is by then: a later position never gives way to an earlier one.
-  const save = (report: ReplayReport | null) =>
-    writer.withPermits(1)(
-      Effect.gen(function* () {
-        // Whoever has taken the run over goes on from what is kept.
-        yield* lease.check
-        const elapsed = yield* elapsedMillis
-        const { pageToken, settledPages, startedPages } = ledger.position
-        if (settledPages > savedPages) lastSettledAt = DateTime.formatIso(yield* DateTime.now)
-        savedPages = settledPages
-        yield* checkpoints.save({
-          ...origin,
-          lastSettledAt,
-          halted: halted?.message ?? null,
-          settledPages,
-          startedPages,
-          pageToken: pageToken ?? null,
-          tally: ledger.settled.snapshot(),
-          elapsedMillis: elapsed,
-          report
-        })
+  const write = (completed: ReplayReport | null) =>
+    // Whoever has taken the run over goes on from what is kept.
+    Effect.flatMap(lease.check, () => {
+      const { pageToken, settledPages, startedLetters } = ledger.position
+      if (settledPages > keptPages) lastSettledAt = new Date(clock.currentTimeMillisUnsafe()).toISOString()
+      keptPages = settledPages
+      return checkpoints.save({
+        ...origin,
+        settledPages,
+        startedLetters,
+        pageToken: pageToken ?? null,
+        lastSettledAt,
+        halted: completed === null && halted !== undefined ? halted.message : null,
+        tally: ledger.settled.snapshot(),
+        elapsedMillis: elapsedMillis(),
+        report: completed
       })
-    )
+    })
+  // One at a time, each with the position as it is by then: a later position never gives way to an earlier one.
+  const checkpoint = yield* Batch.make((asked: ReadonlyArray<ReplayReport | null>) => write(asked.at(-1) ?? null))
 
-  /** What a run cannot go on after; the first cause is the one that is told. */
-  const halt = (cause: HaltCause) => Effect.sync(() => void (halted ??= cause))
+  const report = Effect.suspend(() => (final === undefined ? makeReport("running") : Effect.succeed(final)))
+
+  /** What a run cannot go on after. The first cause is the one that is told, but what went wrong before a mere stop. */
+  const halt = (cause: HaltCause) =>
+    Effect.sync(() => {
+      if (halted === undefined || halted._tag === "RunStopped") halted = cause
+      backlog.close()
+      halting.openUnsafe()
+    })
   yield* Effect.forkScoped(Effect.catch(lease.lost, halt))
 
   const openPage = Effect.fnUntraced(function* (page: DeadLetterPage) {
+    isAnyPageRead = true
     const decided = letters.take(page)
     const open = ledger.open(page, decided.length)
     yield* watch.opened(open, decided.length)
     yield* watch.settled(ledger.settle())
     // Kept before the first letter of the page is sent: after a crash, a 409 for one of them is our own doing.
-    yield* save(null)
-    return decided.map((letter): OnItsWay => ({ page: open, decided: letter }))
+    yield* checkpoint.submit(null)
+    backlog.add(
+      decided.map((letter, index): OnItsWay => ({
+        page: open,
+        decided: letter,
+        wasInFlight: index < open.wereInFlight
+      }))
+    )
+    yield* backlog.room
+    return !letters.isFull
   })
 
-  const send = Effect.fnUntraced(function* ({ letter, request }: Selected, { wasInFlight }: OpenPage) {
-    const started = yield* Clock.currentTimeNanos
-    const result = yield* Effect.result(http.replay(request))
-    const latencyMillis = Number((yield* Clock.currentTimeNanos) - started) / 1e6
-    const sent = { eventId: letter.eventId, letter, idempotencyKey: request.idempotencyKey, latencyMillis }
-    if (Result.isSuccess(result)) {
-      const { receipt } = result.success
-      return ReplayOutcome.Accepted({ ...sent, receipt, confirmedBy: receipt ? "Receipt" : "UnreadableReceipt" })
-    }
-    const error = result.failure
-    if (concernsAllLetters(error)) return yield* error
-    switch (error.reason._tag) {
-      case "DuplicateDetected": {
-        if (error.ambiguous) return ReplayOutcome.Accepted({ ...sent, receipt: undefined, confirmedBy: "EarlierTry" })
-        if (wasInFlight) return ReplayOutcome.Accepted({ ...sent, receipt: undefined, confirmedBy: "EarlierRun" })
-        return ReplayOutcome.Duplicate(sent)
-      }
-      case "MaxRetriesExceeded":
-      case "RateLimited":
-        return ReplayOutcome.Exhausted({ ...sent, error })
-      default:
-        return ReplayOutcome.Rejected({ ...sent, error })
-    }
-  })
+  const isAtEnd = (): boolean =>
+    letters.isFull || (ledger.position.settledPages > 0 && ledger.position.pageToken === undefined)
 
-  const settleLetter = Effect.fnUntraced(function* ({ decided, page }: OnItsWay) {
-    const outcome = Result.isSuccess(decided) ? yield* send(decided.success, page) : leftOut(decided.failure)
+  const reading = Effect.suspend(() => {
+    const { pageSize, topicId } = options
+    return isAtEnd()
+      ? Effect.void
+      : Stream.runForEachWhile(queue.pages({ topicId, pageSize, pageToken: ledger.position.pageToken }), openPage)
+  }).pipe(Effect.catch(halt), Effect.andThen(Effect.sync(() => backlog.complete())))
+
+  const settleLetter = Effect.fnUntraced(function* ({ decided, page, wasInFlight }: OnItsWay) {
+    const outcome = Result.isSuccess(decided)
+      ? yield* replay(decided.success, wasInFlight)
+      : LetterReplay.leftOut(decided.failure)
     const record = AuditRecord.fromOutcome(outcome, {
       runId,
       topicId: options.topicId,
       destination: context.destination,
-      timestamp: DateTime.formatIso(yield* DateTime.now)
+      timestamp: new Date(clock.currentTimeMillisUnsafe()).toISOString()
     })
     yield* audit.record(record)
     if (outcome._tag !== "Skipped") yield* notifications.notify(record)
     yield* metrics.letter(outcome)
     const settled = ledger.add(page, outcome)
-    yield* watch.settled(settled)
-    if (settled.length > 0) yield* save(null)
+    const tooMany = failures.add(outcome)
+    backlog.finish()
+    if (tooMany !== undefined) yield* halt(tooMany)
+    if (settled.length > 0) {
+      yield* watch.settled(settled)
+      yield* checkpoint.submit(null)
+    }
     return outcome
   })
 
   const replayLetter = (letter: OnItsWay) =>
-    Effect.suspend(() =>
-      halted === undefined ? watch.letter(letter.page, letter.decided, settleLetter(letter)) : Effect.undefined
-    ).pipe(Effect.catch(halt))
+    watch.letter(letter.page, letter.decided, settleLetter(letter)).pipe(
+      Effect.flatMap((outcome) => (isAbandoned ? Effect.void : Queue.offer(told, outcome))),
+      Effect.catch(halt)
+    )
 
-  const isAtEnd = (): boolean =>
-    letters.isFull || (ledger.position.settledPages > 0 && ledger.position.pageToken === undefined)
-
-  const pages = Stream.suspend(() =>
-    isAtEnd()
-      ? Stream.empty
-      : queue.pages({ topicId: options.topicId, pageSize: options.pageSize, pageToken: ledger.position.pageToken })
+  const worker = backlog.take.pipe(
+    Effect.flatMap((letter) => (halted === undefined ? replayLetter(letter) : Effect.void)),
+    Effect.forever({ disableYield: true }),
+    Pull.catchDone(() => Effect.void)
   )
 
-  let isAnyPageRead = false
-  const sending = pages.pipe(
-    Stream.takeWhile(() => halted === undefined),
-    Stream.tap(() => Effect.sync(() => (isAnyPageRead = true))),
-    Stream.mapEffect(openPage),
-    Stream.takeUntil(() => letters.isFull),
-    Stream.catch((cause) => Stream.fromEffectDrain(halt(cause))),
-    Stream.flatMap((onTheirWay) => Stream.fromIterable(onTheirWay)),
-    Stream.mapEffect(replayLetter, { concurrency, unordered: true }),
-    Stream.filter(Predicate.isNotUndefined)
-  )
+  const isDone = (): boolean => isAtEnd() && ledger.isSettled
 
   const finish = Effect.gen(function* () {
     notified = yield* notifications.drain
-    if (halted === undefined) {
-      const report = yield* makeReport("completed")
-      yield* Effect.catch(save(report), halt)
-      final = report
-    }
-    if (halted === undefined) return
-    if (isAnyPageRead) yield* Effect.catch(save(null), halt)
-    final = yield* makeReport("halted")
-    if (!isAnyPageRead && halted._tag === "EventBridgeError") return yield* halted
-    return yield* new ReplayHalted({ reason: halted, report: final })
+    // Asked to stop, but there was nothing left to do.
+    if (halted?._tag === "RunStopped" && isDone()) halted = undefined
+    const completed = halted === undefined ? yield* makeReport("completed") : null
+    if (isAnyPageRead || completed !== null) yield* Effect.catch(checkpoint.submit(completed), halt)
+    return completed
   })
 
-  const report = Effect.suspend(() => (final === undefined ? makeReport("running") : Effect.succeed(final)))
-  return {
-    runId,
-    outcomes: watch.around(Stream.concat(sending, Stream.fromEffectDrain(finish)), report),
-    report
-  } satisfies ReplayRun
+  const conclude = Effect.fnUntraced(function* (completed: ReplayReport | null) {
+    const reason = halted
+    final = reason === undefined && completed !== null ? completed : yield* makeReport("halted")
+    if (reason === undefined) return
+    if (!isAnyPageRead && reason._tag === "EventBridgeError") return yield* reason
+    return yield* new ReplayHalted({ reason, report: final })
+  })
+
+  const workers = Effect.forEach(Array.from({ length: concurrency }), () => worker, {
+    concurrency: "unbounded",
+    discard: true
+  })
+
+  const work = Effect.all([Effect.raceFirst(reading, halting.await), workers], {
+    concurrency: "unbounded",
+    discard: true
+  }).pipe(
+    // Letters still in flight then are cut off: not failed, but tried again when the run goes on.
+    Effect.raceFirst(Effect.andThen(halting.await, Effect.sleep(gracePeriod))),
+    Effect.andThen(finish),
+    Effect.flatMap(conclude),
+    (self) => watch.around(self, report)
+  )
+
+  const stop = Effect.suspend(() => (final === undefined ? halt(new RunStopped()) : Effect.void))
+
+  /** For those who have ceased to pull: whatever is in flight is awaited, and nobody is left to tell but the log. */
+  const abandon = (working: Fiber.Fiber<unknown>) =>
+    Effect.gen(function* () {
+      if (final !== undefined) return
+      isAbandoned = true
+      yield* stop
+      // Frees those that wait for their outcome to be pulled; a failure of the run is in its report.
+      yield* Effect.exit(Queue.clear(told))
+      yield* Fiber.await(working)
+      const { letters: read, stopped } = yield* report
+      if (halted !== undefined) yield* Effect.logInfo(`run ${runId} halted after ${read} letters: ${stopped.why}`)
+    })
+
+  let isBegun = false
+  const outcomes = Stream.unwrap(
+    Effect.gen(function* () {
+      if (!isBegun) {
+        isBegun = true
+        // A fiber of its own: the interruption of whoever pulls does not cut off what is in flight.
+        const working = yield* Effect.forkScoped(Queue.into(work, told))
+        yield* Effect.addFinalizer(() => abandon(working))
+      }
+      return Stream.fromQueue(told)
+    })
+  )
+
+  return { runId, outcomes, report, stop } satisfies ReplayRun
 })
 
 const newRun = (runId: string, options: RunOptions, initiatedAt: string): RunCheckpoint => ({
@@ -248,7 +317,7 @@ const newRun = (runId: string, options: RunOptions, initiatedAt: string): RunChe
   options,
   initiatedAt,
   settledPages: 0,
-  startedPages: 0,
+  startedLetters: 0,
   pageToken: null,
   lastSettledAt: null,
   halted: null,
@@ -260,32 +329,11 @@ const newRun = (runId: string, options: RunOptions, initiatedAt: string): RunChe
 const finished = (report: ReplayReport): ReplayRun => ({
   runId: report.runId,
   outcomes: Stream.empty,
-  report: Effect.succeed(report)
+  report: Effect.succeed(report),
+  stop: Effect.void
 })
 
 const compare = (started: RunOptions, given: RunOptions) =>
   (["topicId", "pageSize", "maxAttempts", "destination", "failureReason", "limit"] as const)
     .filter((option) => started[option] !== given[option])
     .map((option) => ({ option, started: String(started[option]), given: String(given[option]) }))
-
-/** Failures that every other letter would meet as well: stop, rather than burn them one by one. */
-const concernsAllLetters = (error: EventBridgeError): boolean =>
-  error.operation === "Token" || error.reason._tag === "ServiceUnavailable"
-
-const leftOut = ({ entry, skip }: LeftOut): ReplayOutcome =>
-  Result.match(entry, {
-    onSuccess: (letter) =>
-      ReplayOutcome.Skipped({
-        eventId: letter.eventId,
-        letter,
-        idempotencyKey: ReplayRequest.idempotencyKey(letter),
-        skip
-      }),
-    onFailure: ({ eventId }) =>
-      ReplayOutcome.Skipped({
-        eventId: eventId ?? "(none)",
-        letter: undefined,
-        idempotencyKey: eventId === undefined ? undefined : IdempotencyKey.make(eventId, 1),
-        skip
-      })
-  })

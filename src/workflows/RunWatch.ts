@@ -1,4 +1,4 @@
-import { Clock, Effect, Exit, Result, type Scope, Stream, Tracer } from "effect"
+import { Clock, Effect, Exit, Result, type Scope, Tracer } from "effect"
 import * as LetterSampling from "../domain/LetterSampling.ts"
 import { classificationOf, type ReplayOutcome } from "../domain/ReplayOutcome.ts"
 import type { ReplayReport } from "../domain/ReplayReport.ts"
@@ -13,11 +13,11 @@ import type { OpenPage } from "./PageLedger.ts"
 export interface RunWatch {
   /** Runs as part of the run. */
   readonly within: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  /** Streams as part of the run, which ends with it. */
+  /** The work of the run, which ends with it. */
   readonly around: <A, E, R>(
-    stream: Stream.Stream<A, E, R>,
+    work: Effect.Effect<A, E, R>,
     report: Effect.Effect<ReplayReport>
-  ) => Stream.Stream<A, E, R>
+  ) => Effect.Effect<A, E, R>
   readonly opened: (page: OpenPage, letters: number) => Effect.Effect<void>
   readonly settled: (pages: ReadonlyArray<OpenPage>) => Effect.Effect<void>
   /** A letter, from being taken up to its outcome. */
@@ -112,12 +112,12 @@ export const start = Effect.fnUntraced(function* (
 
   return {
     within: (effect) => (run === undefined ? effect : Effect.provideService(effect, Tracer.ParentSpan, run)),
-    around: (stream, report) =>
+    around: (work, report) =>
       run === undefined
-        ? stream
-        : stream.pipe(
-            Stream.provideService(Tracer.ParentSpan, run),
-            Stream.onExit((exit) => ended(run, exit, report))
+        ? work
+        : work.pipe(
+            Effect.provideService(Tracer.ParentSpan, run),
+            Effect.onExit((exit) => ended(run, exit, report))
           ),
     opened,
     settled,

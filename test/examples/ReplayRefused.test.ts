@@ -24,6 +24,7 @@ describe.concurrent("what cannot start ends with 1 and one clear message", () =>
     ["an unknown flag", ["--consurrency", "4"], ["consurrency"]],
     ["concurrency 0", ["--concurrency", "0"], ["concurrency", "at least 1"]],
     ["page size 0 and limit 0", ["--page-size", "0", "--limit", "0"], ["pageSize", "limit"]],
+    ["a share that is none", ["--max-failure-share", "20"], ["maxFailureShare", "from 0 to 1"]],
     ["faults nobody knows", ["--faults", "5xx=lots"], ["5xx=lots"]],
     ["a destination that is not public", ["--destination", "https://10.0.0.7/in"], ["10.0.0.7", "not a public"]]
   ]

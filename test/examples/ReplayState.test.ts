@@ -4,8 +4,8 @@ import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { replays } from "../workflows/support/ForeignServer.ts"
 import { keys } from "../workflows/support/Harness.ts"
-import { eventually, folder, lastLine, run, runShell, start } from "./support/Program.ts"
-import { assertNoSecret, assertNoStackTrace, auditOf, environment, foreign, reportOf } from "./support/Replaying.ts"
+import { eventually, folder, run, start } from "./support/Program.ts"
+import { assertNoSecret, auditOf, environment, foreign, reportOf } from "./support/Replaying.ts"
 
 describe.concurrent("what is kept under --state", () => {
   it.live("is there while the run goes on, and is complete when it is killed: it goes on where it was", () =>
@@ -61,30 +61,6 @@ describe.concurrent("what is kept under --state", () => {
       assert.strictEqual(records.length, 120)
       assert.strictEqual(new Set(records.map(({ idempotency_key }) => idempotency_key)).size, 120)
       assert.isTrue(existsSync(join(state, "checkpoints")))
-    })
-  )
-
-  it.live("lets an interrupted run go on with the command it prints", () =>
-    Effect.gen(function* () {
-      const server = yield* foreign(120, { delay: () => 20 })
-      const state = join(yield* folder, "with 'quotes' & blanks")
-      const running = yield* start("replay.ts", ["--state", state, "--concurrency", "3", "--json"], environment(server))
-      yield* eventually(() => server.bodies.size >= 25 || !running.isRunning())
-      running.kill("SIGINT")
-      const interrupted = yield* running.ended
-      assert.strictEqual(interrupted.code, 130, interrupted.stderr)
-      assertNoStackTrace(interrupted)
-      const command = lastLine(interrupted.stderr).trim()
-      assert.match(command, /^npx node examples\/replay\.ts .*--run-id /)
-      const before = server.bodies.size
-      assert.isBelow(before, 120)
-
-      const ended = yield* runShell(command, environment(server))
-      assert.strictEqual(ended.code, 0, ended.stderr)
-      const report = yield* reportOf(ended)
-      assert.deepStrictEqual([report.letters, report.success, report.failed, report.skipped], [120, 120, 0, 0])
-      assert.deepStrictEqual(new Set(server.bodies.keys()), new Set(keys(120)))
-      assert.strictEqual(server.changed.size, 0)
     })
   )
 })

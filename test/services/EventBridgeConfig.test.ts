@@ -5,6 +5,8 @@ import { EventBridgeConfig, type EventBridgeOptions, InvalidConfiguration } from
 const secret = "s3cr3t-of-the-client"
 const credentials = { CXONE_CLIENT_ID: "the-client", CXONE_CLIENT_SECRET: secret }
 
+const webhookSecrets = { monitoring: `whsec_${"bW9u".repeat(8)}`, registry: `whsec_${"cmVn".repeat(8)}` }
+
 const made = Effect.map(EventBridgeConfig, (config) => config)
 
 const fromEnvironment = (env: Record<string, string>, options?: Parameters<typeof EventBridgeConfig.layerConfig>[0]) =>
@@ -44,6 +46,9 @@ describe("EventBridgeConfig.layerConfig", () => {
         destination: undefined,
         destinations: { allowedHosts: [], allowedCidrs: [] },
         monitoringUrl: undefined,
+        monitoringSecret: undefined,
+        registryUrl: undefined,
+        registrySecret: undefined,
         rateLimit: undefined
       })
       assert.deepStrictEqual(
@@ -68,6 +73,9 @@ describe("EventBridgeConfig.layerConfig", () => {
         CXONE_SCOPES: " eventbridge:read  eventbridge:write ",
         CXONE_TOPIC_ID: "topic_pub_conversations",
         MONITORING_WEBHOOK_URL: "https://monitor.example.com/hook?key=1",
+        MONITORING_WEBHOOK_SECRET: webhookSecrets.monitoring,
+        REGISTRY_WEBHOOK_URL: "https://registry.example.com/hook",
+        REGISTRY_WEBHOOK_SECRET: webhookSecrets.registry,
         DESTINATION_OVERRIDE_URL: "https://hooks.example.com:8443/in"
       })
       assert.deepInclude(config, {
@@ -76,9 +84,15 @@ describe("EventBridgeConfig.layerConfig", () => {
         scopes: ["eventbridge:read", "eventbridge:write"],
         topicId: "topic_pub_conversations",
         monitoringUrl: "https://monitor.example.com/hook?key=1",
+        registryUrl: "https://registry.example.com/hook",
         destination: "https://hooks.example.com:8443/in",
         destinations: { allowedHosts: ["hooks.example.com"], allowedCidrs: [] }
       })
+      assert.deepStrictEqual(
+        [config.monitoringSecret, config.registrySecret].map((held) => held && Redacted.value(held)),
+        [webhookSecrets.monitoring, webhookSecrets.registry]
+      )
+      assert.notInclude(JSON.stringify(config), "whsec_")
     })
   )
 
@@ -124,15 +138,33 @@ describe("EventBridgeConfig.layerConfig", () => {
         CXONE_INSTANCE_URL: `http://bus.example.com/${secret}`,
         CXONE_TOKEN_PATH: `oauth2 ${secret}`,
         CXONE_TOPIC_ID: "..",
-        MONITORING_WEBHOOK_URL: `https://user:${secret}@monitor.example.com/`
+        MONITORING_WEBHOOK_URL: `https://user:${secret}@monitor.example.com/`,
+        MONITORING_WEBHOOK_SECRET: secret,
+        REGISTRY_WEBHOOK_SECRET: `whsec_${secret}`
       }
       assert.deepStrictEqual(yield* namesOf(fromEnvironment(env)), [
         "CXONE_CLIENT_ID",
         "CXONE_INSTANCE_URL",
         "CXONE_TOKEN_PATH",
         "CXONE_TOPIC_ID",
-        "MONITORING_WEBHOOK_URL"
+        "MONITORING_WEBHOOK_SECRET",
+        "MONITORING_WEBHOOK_URL",
+        "REGISTRY_WEBHOOK_SECRET"
       ])
+    })
+  )
+
+  it.effect("a webhook's secret is told what it must be; one left empty is none", () =>
+    Effect.gen(function* () {
+      const wrong = { ...credentials, REGISTRY_WEBHOOK_SECRET: "whsec_dG9vIHNob3J0" }
+      assert.deepStrictEqual(yield* issuesOf(fromEnvironment(wrong)), [
+        { name: "REGISTRY_WEBHOOK_SECRET", issue: "must be whsec_ and the base64 of 24 to 64 bytes" }
+      ])
+      const options = { monitoringSecret: Redacted.make(webhookSecrets.monitoring) }
+      const blank = { ...credentials, MONITORING_WEBHOOK_SECRET: " ", REGISTRY_WEBHOOK_SECRET: "" }
+      const config = yield* fromEnvironment(blank, options)
+      assert.strictEqual(config.monitoringSecret, options.monitoringSecret)
+      assert.isUndefined(config.registrySecret)
     })
   )
 
@@ -195,10 +227,15 @@ describe("EventBridgeConfig.layer", () => {
     ["topicId", { topicId: "." }],
     ["topicId", { topicId: "a\ud800" }],
     ["monitoringUrl", { monitoringUrl: "http://monitor.example.com/" }],
+    ["monitoringSecret", { monitoringSecret: Redacted.make("") }],
+    ["monitoringSecret", { monitoringSecret: Redacted.make(`whsec_${"A".repeat(28)}`) }],
+    ["registrySecret", { registrySecret: Redacted.make(webhookSecrets.registry.slice(6)) }],
     ["maxRetries", { retry: { maxRetries: -1 } }],
     ["maxRetries", { retry: { maxRetries: 1.5 } }],
     ["rateLimit", { rateLimit: { limit: 0, window: "1 second" } }],
     ["breakerFailures", { breaker: { failures: 0 } }],
+    ["letterSampling", { tracing: { letterSampling: 1.5 } }],
+    ["letterSampling", { tracing: { letterSampling: Number.NaN } }],
     ["allowedHosts", { destinations: { allowedHosts: ["https://hooks.example.com"] } }],
     ["allowedHosts", { destinations: { allowedHosts: ["*"] } }],
     ["allowedCidrs", { destinations: { allowedCidrs: ["10.1.0.0"] } }]

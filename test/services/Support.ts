@@ -1,6 +1,7 @@
-import { Clock, Context, type Duration, Effect, Layer, Logger, Redacted, Tracer } from "effect"
+import { Clock, Context, type Duration, Effect, Layer, Logger, Predicate, Record, Redacted, Tracer } from "effect"
 import { HttpClient, HttpClientError, type HttpClientRequest, HttpServerResponse } from "effect/http"
 import { CircuitBreaker, RateLimiter } from "effect/persistence"
+import { Webhook } from "standardwebhooks"
 import {
   EventBridgeConfig,
   EventBridgeHttp,
@@ -75,6 +76,16 @@ export const layerWire = (answerer: Answerer): Layer.Layer<HttpClient.HttpClient
   )
 
 export const secret = "s3cr3t-of-the-client"
+
+/** 24 bytes of it. */
+export const webhookSecret = "whsec_c2VjcmV0IG9mIHRoZSB3ZWJob29rISEh"
+
+/** What a receiver that holds the secret makes of a request: its body, or a failure that says why it is not to be trusted. */
+export const verified = ({ body, headers }: Pick<Sent, "body" | "headers">, signedWith = webhookSecret) =>
+  Effect.try({
+    try: () => new Webhook(signedWith).verify(body, Record.filter(headers, Predicate.isNotUndefined)),
+    catch: String
+  })
 
 export const options: EventBridgeOptions = {
   baseUrl: "https://bus.example.com",

@@ -28,41 +28,40 @@ const draws = Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maxim
   Schema.isMinLength(1),
   Schema.isMaxLength(30)
 )
-const started = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 5 }))
+const started = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 20 }))
 
 describe("the ledger of pages", () => {
   it.prop(
     "settles pages in order, never past an unfinished one, whatever order letters end in",
     { sizes, draws, started },
-    ({ draws: order, sizes: pages, started: startedPages }) => {
-      const ledger = new PageLedger({ settledPages: 0, startedPages, pageToken: undefined }, new ReplayTally())
+    ({ draws: order, sizes: pages, started: startedLetters }) => {
+      const ledger = new PageLedger({ settledPages: 0, startedLetters, pageToken: undefined }, new ReplayTally())
       const left = [...pages]
       let opened = 0
       let done = 0
       let step = 0
       const open: Array<{ readonly index: number; readonly page: ReturnType<PageLedger["open"]> }> = []
+      const lettersOf = (count: number) => pages.slice(0, count).reduce((total, size) => total + size, 0)
       const draw = () => order[step++ % order.length] ?? 0
 
       const check = () => {
-        const { pageToken, settledPages, startedPages: reached } = ledger.position
+        const { pageToken, settledPages, startedLetters: reached } = ledger.position
         const settled = left.slice(0, opened).findIndex((remaining) => remaining > 0)
         assert.strictEqual(settledPages, settled === -1 ? opened : settled)
         assert.strictEqual(
           pageToken,
           settledPages === 0 || settledPages === pages.length ? undefined : `token-${settledPages}`
         )
-        assert.strictEqual(reached, Math.max(startedPages, opened))
+        assert.strictEqual(reached, Math.max(startedLetters, lettersOf(opened)))
+        assert.strictEqual(ledger.isSettled, settledPages === opened)
         assert.strictEqual(ledger.seen.letters, done)
-        assert.strictEqual(
-          ledger.settled.letters,
-          pages.slice(0, settledPages).reduce((total, size) => total + size, 0)
-        )
+        assert.strictEqual(ledger.settled.letters, lettersOf(settledPages))
       }
 
       const openNext = () => {
         const next = ledger.open(page(opened, opened === pages.length - 1), pages[opened] ?? 0)
         assert.strictEqual(next.index, opened)
-        assert.strictEqual(next.wasInFlight, opened < startedPages)
+        assert.strictEqual(next.wereInFlight, Math.max(0, startedLetters - lettersOf(opened)))
         open.push({ index: opened, page: next })
         opened++
         ledger.settle()

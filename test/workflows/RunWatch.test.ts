@@ -3,13 +3,17 @@ import { Effect, Exit, Fiber, Layer, Metric, Option, References, Stream, Tracer 
 import type { HttpClient } from "effect/http"
 import { KeyValueStore } from "effect/persistence"
 import { vi } from "vitest"
+import { Fault } from "../../src/emulator/index.ts"
 import {
   Audit,
   AuditError,
+  Classification,
   EventBridge,
   type EventBridgeOptions,
   Metrics,
+  Operation,
   Replay,
+  SkipReason,
   Subscriptions
 } from "../../src/index.ts"
 import {
@@ -26,7 +30,7 @@ import {
   withTokens
 } from "../services/Support.ts"
 import { definition } from "./support/Definitions.ts"
-import { drive, driven, letters, topicId } from "./support/Harness.ts"
+import { drive, driven, letters, onEmulator, topicId } from "./support/Harness.ts"
 
 const isReplay = ({ method, url }: Sent): boolean => method === "PUT" && url.pathname.endsWith("/events")
 
@@ -235,7 +239,7 @@ describe("the spans of a run", () => {
       const replay = yield* Replay
       const fiber = yield* Effect.forkChild(Stream.runDrain(replay.stream({ topicId, pageSize: 3 })))
       yield* drive(fiber, { until: () => named(spans, "PUT ReplayEvent").length > 0 })
-      yield* Fiber.interrupt(fiber)
+      yield* driven(Fiber.interrupt(fiber), 500)
       assert.isNotEmpty(named(spans, "Replay.letter"))
       assert.isTrue(spans.every(({ status }) => status._tag === "Ended"))
     }).pipe(withLibrary(service(12, () => late("1 minute", json(receipt)))), Effect.provide(layer))
@@ -316,3 +320,45 @@ it.effect("a page's time is from being opened to being settled, in order", () =>
     )
   }).pipe(withLibrary(service(6, (index) => (index === 1 ? late("2 seconds", json(receipt)) : json(receipt)))))
 )
+
+it.effect("what is counted has bounded attributes, whatever the ids and reasons are", () => {
+  const bounded: ReadonlySet<string> = new Set([
+    ...Operation.literals,
+    ...Classification.literals,
+    ...SkipReason.literals,
+    ..."accepted duplicate skipped rejected exhausted none success failure closed half_open open 200 400 503".split(" ")
+  ])
+  const hostile = ['"', "\\", "\n", "{}", "€", "a,b=c", "le", "429", "x".repeat(3000), "__proto__", "%s", "'; --"]
+  const queue = letters(120).map((each, index) =>
+    Object.assign(each, {
+      eventId: `${hostile[index % hostile.length]}${index}`,
+      failureReason: `${hostile[(index + 1) % hostile.length]}${index}`
+    })
+  )
+  return Effect.gen(function* () {
+    const report = yield* driven(Effect.flatMap(Replay, (replay) => replay.run({ topicId })))
+    assert.deepStrictEqual([report.letters, report.failed, report.outcomes.exhausted], [120, 20, 10])
+    const series = yield* Metrics.snapshot
+    const values = series.flatMap(({ attributes }) => Object.values(attributes))
+    assert.deepStrictEqual(
+      values.filter((value) => !bounded.has(value)),
+      []
+    )
+    assert.isAtMost(series.length, 25)
+  }).pipe(
+    Effect.provide(
+      onEmulator({
+        queue,
+        script: ({ key, route }) => {
+          if (route !== "replay") return undefined
+          if (key.includes("le")) return Fault.Answer({ status: 400, body: key })
+          return key.includes("a,b=c") ? Fault.ServerError({ status: 503, form: "json" }) : undefined
+        }
+      })
+    ),
+    Effect.provideServiceEffect(
+      Metric.MetricRegistry,
+      Effect.sync(() => new Map())
+    )
+  )
+})

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Layer, Redacted, Schema } from "effect"
+import { Duration, Effect, Fiber, Layer, Redacted, Schema, Stream } from "effect"
 import { CircuitBreaker, KeyValueStore, RateLimiter } from "effect/persistence"
 import { EmulatorClient, type EmulatorOptions, Fault } from "../../src/emulator/index.ts"
 import {
@@ -24,9 +24,11 @@ import {
   driven,
   key,
   keys,
+  kill,
   letters,
   library,
   listRoute,
+  mortal,
   onEmulator,
   once,
   putRoute,
@@ -114,14 +116,14 @@ const assertOrder = (events: ReadonlyArray<Event>, pageSize: number) => {
   for (const event of events) {
     if (event.is === "recorded") recorded.add(indexOf(event.eventId))
     if (event.is === "arrived") {
-      assert.isBelow(pageOf(indexOf(event.key), pageSize), started, `${event.key} was sent before its page was noted`)
+      assert.isBelow(indexOf(event.key), started, `${event.key} was sent before its page was noted`)
     }
     if (event.is !== "saved") continue
     const { checkpoint } = event
     assert.isAtLeast(checkpoint.settledPages, settled)
-    assert.isAtLeast(checkpoint.startedPages, started)
+    assert.isAtLeast(checkpoint.startedLetters, started)
     settled = checkpoint.settledPages
-    started = checkpoint.startedPages
+    started = checkpoint.startedLetters
     for (let index = 0; index < Math.min(settled * pageSize, checkpoint.tally.selected); index++) {
       assert.isTrue(recorded.has(index), `page ${pageOf(index, pageSize)} settled before letter ${index} was recorded`)
     }
@@ -356,14 +358,15 @@ describe("a run that is run again under its id", () => {
 
   it.effect("goes on from its checkpoint: pages that are settled are not read again", () =>
     Effect.gen(function* () {
-      const request = { topicId, runId: "r", pageSize: 10, concurrency: 2 }
+      const request = { topicId, runId: "r", pageSize: 10, concurrency: 2, gracePeriod: 0 }
+      const life = { isOver: false }
       const run = Effect.flatMap(Replay, (replay) => replay.run(request))
       yield* Effect.gen(function* () {
         const fiber = yield* Effect.forkChild(run)
         yield* settle
         yield* drive(fiber, { until: () => arrivals.length >= 75 })
-        yield* Fiber.interrupt(fiber)
-      }).pipe(Effect.provide(library()))
+        yield* kill(fiber, life)
+      }).pipe(Effect.provide(mortal(life)))
       const before = (yield* stats).requests
       const recordsBefore = (yield* auditRecords).length
       const report = yield* driven(run).pipe(Effect.provide(library()))
@@ -401,7 +404,9 @@ describe("a run that is run again under its id", () => {
       size: whole(1, 60),
       pageSize: whole(1, 12),
       concurrency: whole(1, 16),
-      cuts: Schema.Array(whole(0, 60)).check(Schema.isMaxLength(4)),
+      cuts: Schema.Array(
+        Schema.Struct({ after: whole(0, 60), how: Schema.Literals(["kill", "interrupt", "stop"]) })
+      ).check(Schema.isMaxLength(4)),
       limited: Schema.Boolean
     },
     ({ concurrency, cuts, limited, pageSize, seed, size }) => {
@@ -411,13 +416,22 @@ describe("a run that is run again under its id", () => {
       const request = { topicId, runId: "r", pageSize, concurrency, ...(limited ? { limit } : {}) }
       const run = Effect.flatMap(Replay, (replay) => replay.run(request))
       return Effect.gen(function* () {
-        for (const cut of cuts) {
+        for (const { after, how } of cuts) {
+          const life = { isOver: false }
           yield* Effect.gen(function* () {
-            const until = arrived + cut
-            const fiber = yield* Effect.forkChild(run)
+            const until = arrived + after
+            // Now and then shorter than a letter takes.
+            const gracePeriod = how === "kill" ? 0 : seed % 3 === 0 ? "20 millis" : "5 seconds"
+            const started = yield* driven((yield* Replay).start({ ...request, gracePeriod }))
+            const fiber = yield* Effect.forkChild(Effect.ignore(Stream.runDrain(started.outcomes)))
             yield* drive(fiber, { until: () => arrived >= until, stepMillis: 7 })
-            yield* Fiber.interrupt(fiber)
-          }).pipe(Effect.provide(library()))
+            if (how === "kill") return yield* kill(fiber, life)
+            yield* how === "stop" ? started.stop : Effect.forkChild(Fiber.interrupt(fiber))
+            yield* drive(fiber, { stepMillis: 7 })
+            const report = yield* started.report
+            assert.include(["halted", "completed"], report.status)
+            assert.deepStrictEqual([report.failed, report.success], [0, report.letters])
+          }).pipe(Effect.scoped, Effect.provide(mortal(life)))
         }
         const report = yield* driven(run).pipe(Effect.provide(library()))
         const seen = yield* stats

@@ -1,4 +1,5 @@
 // Programs as their users meet them: a process, its output, its exit code.
+import * as pty from "@lydell/node-pty"
 import { Effect, type Scope } from "effect"
 import { spawn } from "node:child_process"
 import { mkdtemp, rm } from "node:fs/promises"
@@ -67,6 +68,54 @@ export const run = (
 /** A command line as a person types it. */
 export const runShell = (line: string, env: Readonly<Record<string, string>> = {}): Effect.Effect<Ended> =>
   Effect.scoped(Effect.flatMap(started("sh", ["-c", line], env), ({ ended }) => ended))
+
+/** A program on a terminal of its own. */
+export interface OnTerminal {
+  /** Everything it has shown so far, control sequences and all. */
+  readonly shown: () => string
+  /** Types; `ctrlC` is a key as well. */
+  readonly type: (keys: string) => void
+  readonly isRunning: () => boolean
+  readonly code: Effect.Effect<number>
+}
+
+export const ctrlC = "\x03"
+
+/** Starts a command on a terminal, hung up at the latest when the scope closes. */
+export const startOnTerminal = (
+  command: string,
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>> = {}
+): Effect.Effect<OnTerminal, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const terminal = pty.spawn(command, Array.from(args), {
+          cols: 80,
+          rows: 24,
+          cwd: root,
+          env: { ...environment, TERM: "xterm", ...env }
+        })
+        let shown = ""
+        let isRunning = true
+        terminal.onData((text) => (shown += text))
+        const ended = new Promise<number>((done) => {
+          terminal.onExit(({ exitCode }) => {
+            isRunning = false
+            done(exitCode)
+          })
+        })
+        return { terminal, shown: () => shown, isRunning: () => isRunning, ended }
+      }),
+      ({ isRunning, terminal }) => Effect.sync(() => isRunning() && terminal.kill("SIGKILL"))
+    ),
+    ({ ended, isRunning, shown, terminal }) => ({
+      shown,
+      isRunning,
+      type: (keys) => terminal.write(keys),
+      code: Effect.promise(() => ended)
+    })
+  )
 
 /** A folder of the test's own. */
 export const folder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(

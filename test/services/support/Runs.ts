@@ -7,7 +7,7 @@ export const checkpoint: RunCheckpoint = {
   options: { topicId: "t", pageSize: 50, maxAttempts: 5, destination: null, failureReason: null, limit: null },
   initiatedAt: "2024-05-11T09:15:22.103Z",
   settledPages: 2,
-  startedPages: 4,
+  startedLetters: 4,
   pageToken: "eyJwYWdlIjoyfQ==",
   lastSettledAt: "2024-05-11T09:15:24.103Z",
   halted: null,

@@ -20,6 +20,33 @@ export const library = (options: Partial<EventBridgeOptions> = {}) =>
 export const world = (emulator: EmulatorOptions = {}) =>
   Layer.mergeAll(EmulatorClient.layerEmulator({ topicId, ...emulator }), Audit.layerMemory, KeyValueStore.layerMemory)
 
+/** The library as a process that can be killed. */
+export const mortal = (life: { readonly isOver: boolean }, options: Partial<EventBridgeOptions> = {}) => {
+  const unlessOver = <E>(write: Effect.Effect<void, E>) => Effect.suspend(() => (life.isOver ? Effect.void : write))
+  return Layer.provide(
+    library(options),
+    Layer.mergeAll(
+      Layer.effect(
+        KeyValueStore.KeyValueStore,
+        Effect.map(KeyValueStore.KeyValueStore, (store) =>
+          KeyValueStore.make({ ...store, set: (key, value) => unlessOver(store.set(key, value)) })
+        )
+      ),
+      Layer.effect(
+        Audit,
+        Effect.map(Audit, ({ head, record }) => Audit.of({ record: (added) => unlessOver(record(added)), head }))
+      )
+    ).pipe(Layer.fresh)
+  )
+}
+
+/** Ends a process as a kill does: it writes nothing more, and what it has in flight is cut off (`gracePeriod` 0). */
+export const kill = Effect.fnUntraced(function* <A, E>(fiber: Fiber.Fiber<A, E>, life: { isOver: boolean }) {
+  life.isOver = true
+  yield* Effect.forkChild(Fiber.interrupt(fiber))
+  yield* drive(fiber)
+})
+
 /** The library on an emulator in memory. */
 export const onEmulator = (emulator: EmulatorOptions = {}, options: Partial<EventBridgeOptions> = {}) =>
   Layer.provideMerge(library(options), world(emulator))

@@ -1,0 +1,54 @@
+// Ctrl-C and SIGTERM: the first one asks, a second one ends the program at once.
+import { Effect, type Scope } from "effect"
+
+const signals: ReadonlyArray<NodeJS.Signals> = ["SIGINT", "SIGTERM"]
+
+/** npm hands on to the program what the terminal has already sent it: one Ctrl-C that arrives twice. */
+const sameMillis = 1000
+
+/** The exit code of a program that was interrupted. */
+const interruptedCode = 130
+
+/** What becomes of them, besides the code. */
+export interface Manners {
+  readonly onFirst: () => void
+  /** The last words of the program, on stderr. */
+  readonly onSecond: () => string
+}
+
+let manners: Manners | undefined
+
+/** Listens to them as long as the program runs. By default the first one does what is given here. */
+export const listen = (byDefault: () => void) => {
+  let first: number | undefined
+  const onSignal = () => {
+    const now = performance.now()
+    if (first === undefined) {
+      first = now
+      if (manners === undefined) byDefault()
+      else manners.onFirst()
+    } else if (now - first >= sameMillis) {
+      if (manners !== undefined) process.stderr.write(`\n${manners.onSecond()}\n`)
+      process.exit(interruptedCode)
+    }
+  }
+  for (const signal of signals) process.on(signal, onSignal)
+  return {
+    hasCome: () => first !== undefined,
+    close: () => {
+      for (const signal of signals) process.off(signal, onSignal)
+    }
+  }
+}
+
+/** Until the scope closes, the first one runs this effect and interrupts nothing. */
+export const instead = <R>(
+  onFirst: Effect.Effect<void, never, R>,
+  onSecond: () => string
+): Effect.Effect<void, never, R | Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.map(Effect.context<R>(), (context) => {
+      manners = { onFirst: () => void Effect.runForkWith(context)(onFirst), onSecond }
+    }),
+    () => Effect.sync(() => (manners = undefined))
+  )

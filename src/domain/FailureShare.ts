@@ -1,0 +1,53 @@
+import type { Classification } from "./Classification.ts"
+import { TooManyFailures } from "./ReplayError.ts"
+import type { ReplayOutcome } from "./ReplayOutcome.ts"
+
+/** Fewer letters than this say nothing about the others. */
+const leastSent = 100
+
+/** Letters further back are forgotten: a run that went well for hours and then fails throughout is stopped as soon as another. */
+const remembered = 1000
+
+/**
+ * Which share of the letters that were sent last failed: rejected or exhausted, of the last 1,000. Mutable, and of one
+ * process: a run that goes on starts afresh, or it could never be more than halted again.
+ */
+export class FailureShare {
+  readonly #most: number
+  /** What each of them failed with, in a ring. */
+  readonly #last: Array<Classification | undefined> = []
+  #sent = 0
+  #failed = 0
+
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  /** Takes an outcome; tells when it was one failure too many. */
+  add(outcome: ReplayOutcome): TooManyFailures | undefined {
+    if (outcome._tag === "Skipped") return undefined
+    const failure = "error" in outcome ? outcome.error.classification : undefined
+    const place = this.#sent++ % remembered
+    if (this.#last[place] !== undefined) this.#failed--
+    this.#last[place] = failure
+    if (failure === undefined) return undefined
+    this.#failed++
+    const sent = this.#last.length
+    return sent >= leastSent && this.#failed > this.#most * sent ? this.#tooMany() : undefined
+  }
+
+  #tooMany(): TooManyFailures {
+    const counts = new Map<Classification, number>()
+    for (const failure of this.#last) {
+      if (failure !== undefined) counts.set(failure, (counts.get(failure) ?? 0) + 1)
+    }
+    const [classification, times] = Array.from(counts).reduce((most, next) => (next[1] > most[1] ? next : most))
+    return new TooManyFailures({
+      sent: this.#last.length,
+      failed: this.#failed,
+      classification,
+      times,
+      maxFailureShare: this.#most
+    })
+  }
+}

@@ -1,0 +1,55 @@
+import { Deferred, Effect, Latch, type Scope } from "effect"
+
+/** Work on several items at once, and all who wait for it. */
+interface Group<Item, E> {
+  readonly items: Array<Item>
+  readonly done: Deferred.Deferred<void, E>
+}
+
+/** Work that serves all who have asked for it by the time it begins. */
+export interface Batch<Item, E> {
+  /** Hands an item over, and waits until the work on its group is done. Fails as that does. */
+  readonly submit: (item: Item) => Effect.Effect<void, E>
+  /** Fails what is submitted from now on, and what waits for its turn. Work that has begun is done first. */
+  readonly close: (error: E) => Effect.Effect<void>
+}
+
+/**
+ * Does `work` on groups, one after the other: what is submitted while one is worked on makes the next. So a slow write or
+ * sync costs latency, not throughput. A group that was begun is finished, whatever ends the scope.
+ */
+export const make = Effect.fnUntraced(function* <Item, E>(
+  work: (items: ReadonlyArray<Item>) => Effect.Effect<void, E>
+): Effect.fn.Return<Batch<Item, E>, never, Scope.Scope> {
+  const wake = yield* Latch.make()
+  let waiting: Group<Item, E> | undefined
+  let closed: { readonly error: E } | undefined
+
+  const workOnGroup = Effect.suspend(() => {
+    const group = waiting
+    waiting = undefined
+    wake.closeUnsafe()
+    return group === undefined
+      ? Effect.void
+      : Effect.flatMap(Effect.exit(work(group.items)), (exit) => Deferred.done(group.done, exit))
+  })
+  yield* wake.await.pipe(Effect.andThen(Effect.uninterruptible(workOnGroup)), Effect.forever, Effect.forkScoped)
+
+  const submit = (item: Item): Effect.Effect<void, E> =>
+    Effect.suspend(() => {
+      if (closed !== undefined) return Effect.fail(closed.error)
+      const group = (waiting ??= { items: [], done: Deferred.makeUnsafe() })
+      group.items.push(item)
+      // Last, as the group may be taken at once.
+      wake.openUnsafe()
+      return Deferred.await(group.done)
+    })
+
+  const close = (error: E) =>
+    Effect.suspend(() => {
+      closed ??= { error }
+      return waiting === undefined ? Effect.void : Deferred.fail(waiting.done, closed.error)
+    })
+
+  return { submit, close }
+})

@@ -1,0 +1,73 @@
+import { Clock, Effect, Result } from "effect"
+import type { EventBridgeError } from "../domain/EventBridgeError.ts"
+import * as IdempotencyKey from "../domain/IdempotencyKey.ts"
+import { ReplayOutcome, type Sent } from "../domain/ReplayOutcome.ts"
+import * as ReplayRequest from "../domain/ReplayRequest.ts"
+import { EventBridgeHttp } from "../services/EventBridgeHttp.ts"
+import type { LeftOut, Selected } from "./LetterSelection.ts"
+
+/**
+ * Sends a letter and tells what became of it. Fails only with what every other letter would meet as well.
+ * `wasInFlight`: an earlier process of the run may have sent it.
+ */
+export const make = Effect.gen(function* () {
+  const http = yield* EventBridgeHttp
+  const clock = yield* Clock.Clock
+
+  return ({ letter, request }: Selected, wasInFlight: boolean): Effect.Effect<ReplayOutcome, EventBridgeError> =>
+    Effect.suspend(() => {
+      const started = clock.monotonicTimeNanosUnsafe()
+      const sent = (): Sent => ({
+        eventId: letter.eventId,
+        letter,
+        idempotencyKey: request.idempotencyKey,
+        latencyMillis: Number(clock.monotonicTimeNanosUnsafe() - started) / 1e6
+      })
+      return Effect.matchEffect(http.replay(request), {
+        onSuccess: ({ receipt }) =>
+          Effect.succeed(
+            ReplayOutcome.Accepted({ ...sent(), receipt, confirmedBy: receipt ? "Receipt" : "UnreadableReceipt" })
+          ),
+        onFailure: (error) =>
+          concernsAllLetters(error) ? Effect.fail(error) : Effect.succeed(failed(sent(), error, wasInFlight))
+      })
+    })
+})
+
+const failed = (sent: Sent, error: EventBridgeError, wasInFlight: boolean): ReplayOutcome => {
+  switch (error.reason._tag) {
+    case "DuplicateDetected": {
+      if (error.ambiguous) return ReplayOutcome.Accepted({ ...sent, receipt: undefined, confirmedBy: "EarlierTry" })
+      if (wasInFlight) return ReplayOutcome.Accepted({ ...sent, receipt: undefined, confirmedBy: "EarlierRun" })
+      return ReplayOutcome.Duplicate(sent)
+    }
+    case "MaxRetriesExceeded":
+    case "RateLimited":
+      return ReplayOutcome.Exhausted({ ...sent, error })
+    default:
+      return ReplayOutcome.Rejected({ ...sent, error })
+  }
+}
+
+/** Failures that every other letter would meet as well: stop, rather than burn them one by one. */
+const concernsAllLetters = (error: EventBridgeError): boolean =>
+  error.operation === "Token" || error.reason._tag === "ServiceUnavailable"
+
+/** What becomes of an entry of the queue that is not sent. */
+export const leftOut = ({ entry, skip }: LeftOut): ReplayOutcome =>
+  Result.match(entry, {
+    onSuccess: (letter) =>
+      ReplayOutcome.Skipped({
+        eventId: letter.eventId,
+        letter,
+        idempotencyKey: ReplayRequest.idempotencyKey(letter),
+        skip
+      }),
+    onFailure: ({ eventId }) =>
+      ReplayOutcome.Skipped({
+        eventId: eventId ?? "(none)",
+        letter: undefined,
+        idempotencyKey: eventId === undefined ? undefined : IdempotencyKey.make(eventId, 1),
+        skip
+      })
+  })

@@ -1,0 +1,104 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { Fault } from "../../src/emulator/index.ts"
+import { Replay } from "../../src/index.ts"
+import {
+  addsUp,
+  auditRecords,
+  count,
+  driven,
+  keys,
+  letters,
+  library,
+  onEmulator,
+  once,
+  putRoute,
+  stats,
+  topicId,
+  world
+} from "./support/Harness.ts"
+
+const request = { topicId, runId: "r", pageSize: 20, concurrency: 4 }
+const run = (options: { readonly maxFailureShare?: number } = {}) =>
+  driven(Effect.flatMap(Replay, (replay) => replay.run({ ...request, ...options })))
+const refused = Fault.Answer({ status: 422, body: `{"message":"no such destination"}` })
+
+describe("a run of which too much fails", () => {
+  it.effect("halts, says what to do, and goes on under its id with what was not tried", () => {
+    let isRefusing = true
+    return Effect.gen(function* () {
+      const halted = yield* Effect.flip(run()).pipe(Effect.provide(library()))
+      assert.strictEqual(halted._tag, "ReplayHalted")
+      if (halted._tag !== "ReplayHalted") return
+      const { reason, report } = halted
+      assert.strictEqual(reason._tag, "TooManyFailures")
+      assert.include(report.stopped.why, "of the last 100 letters sent failed, 100 of them with SCHEMA_VIOLATION")
+      assert.include(halted.hint, "run id")
+      assert.strictEqual(report.status, "halted")
+      assert.isTrue(addsUp(report))
+      // Those in flight at the hundredth are final as well.
+      assert.isAtLeast(report.failed, 100)
+      assert.isAtMost(report.failed, 103)
+      assert.strictEqual(report.letters, report.failed)
+      assert.strictEqual((yield* auditRecords).length, report.failed)
+      assert.strictEqual(count((yield* stats).requests, putRoute), report.failed)
+
+      // Counted anew, or it could never do more than halt again; five pages were settled, and stay failed.
+      const again = yield* Effect.flip(run()).pipe(Effect.provide(library()))
+      assert.strictEqual(again._tag === "ReplayHalted" && again.reason._tag, "TooManyFailures")
+      const failed = again._tag === "ReplayHalted" ? again.report.failed : 0
+      assert.isAtLeast(failed, 200)
+
+      isRefusing = false
+      const completed = yield* run().pipe(Effect.provide(library()))
+      assert.strictEqual(completed.status, "completed")
+      assert.strictEqual(completed.letters, 400)
+      assert.strictEqual(completed.failed, 200)
+      assert.strictEqual(completed.success, 200)
+
+      // What failed is there for a new run.
+      const rest = yield* driven(Effect.flatMap(Replay, (replay) => replay.run({ topicId }))).pipe(
+        Effect.provide(library())
+      )
+      assert.deepStrictEqual([rest.success, rest.outcomes.duplicate], [200, 200])
+      assert.deepStrictEqual((yield* stats).deliveries, once(keys(400)))
+    }).pipe(
+      Effect.provide(
+        world({
+          queue: letters(400),
+          script: ({ route }) => (route === "replay" && isRefusing ? refused : undefined)
+        })
+      )
+    )
+  })
+
+  it.effect.each([
+    [0.2, true],
+    [0.3, false],
+    [1, false]
+  ] as const)("is let go on when %d may fail and a quarter does", ([maxFailureShare, halts]) =>
+    Effect.gen(function* () {
+      const ended = yield* Effect.result(run({ maxFailureShare }))
+      assert.strictEqual(ended._tag === "Failure", halts)
+      if (ended._tag === "Success") assert.strictEqual(ended.success.failed, 50)
+    }).pipe(
+      Effect.provide(
+        onEmulator({
+          queue: letters(200),
+          script: ({ key, route }) =>
+            route === "replay" && Number(/\d+/.exec(key)?.[0]) % 4 === 0 ? refused : undefined
+        })
+      )
+    )
+  )
+
+  it.effect("is refused a share that is none", () =>
+    Effect.gen(function* () {
+      for (const maxFailureShare of [-0.1, 1.1, Number.NaN]) {
+        const error = yield* Effect.flip(run({ maxFailureShare }))
+        assert.strictEqual(error._tag, "InvalidReplayOptions")
+        assert.include(error.message, `maxFailureShare must be from 0 to 1, not ${maxFailureShare}`)
+      }
+    }).pipe(Effect.provide(onEmulator({ queue: letters(1) })))
+  )
+})
