@@ -26,6 +26,7 @@ export {
   UnknownFailure
 } from "./domain/EventBridgeError.ts"
 export { InvalidConfiguration } from "./domain/InvalidConfiguration.ts"
+export { LeaseHeld, LeaseHolder, LeaseLost } from "./domain/Lease.ts"
 export * as LosslessJson from "./domain/LosslessJson.ts"
 export { MetricSnapshot } from "./domain/MetricSnapshot.ts"
 export { Operation } from "./domain/Operation.ts"
@@ -37,6 +38,7 @@ export {
   HaltCause,
   InvalidReplayOptions,
   ReplayHalted,
+  RunInProgress,
   RunStopped,
   TooManyFailures,
   TooManyHeldKeys
@@ -48,6 +50,7 @@ export { maxPayloadBytes, ReplayBody, ReplayReceipt, type ReplayRequest } from "
 export { OutcomeCounts } from "./domain/ReplayTally.ts"
 export type { RetryPolicy } from "./domain/RetryPolicy.ts"
 export { RunCheckpoint, RunOptions } from "./domain/RunCheckpoint.ts"
+export { RunState, RunSummary, StoredRun, UnreadableRun } from "./domain/RunSummary.ts"
 export { Skip, SkipReason } from "./domain/Skip.ts"
 export { DeliveryStatus, isDelivering, Subscription } from "./domain/Subscription.ts"
 export type { SubscriptionChange } from "./domain/SubscriptionChange.ts"
@@ -65,6 +68,7 @@ export { Audit, AuditMemory } from "./services/Audit.ts"
 export type { AuditFileOptions } from "./services/AuditFile.ts"
 export type { VerifyOptions } from "./services/AuditVerifier.ts"
 export * as CheckpointFiles from "./services/CheckpointFiles.ts"
+export * as CheckpointSql from "./services/CheckpointSql.ts"
 export { Checkpoints } from "./services/Checkpoints.ts"
 export { checkDestination, type DestinationPolicy } from "./services/DestinationGuard.ts"
 export { EventBridgeConfig } from "./services/EventBridgeConfig.ts"
@@ -79,7 +83,9 @@ export {
 export { IdempotencyKeys, type KeyedWrite } from "./services/IdempotencyKeys.ts"
 export { type BreakerState, Metrics } from "./services/Metrics.ts"
 export { type Notifications, Notifier, type NotifierOptions } from "./services/Notifier.ts"
+export { ProcessIdentity, ProcessOwner } from "./services/ProcessIdentity.ts"
 export { Registry } from "./services/Registry.ts"
+export { type RunLease, RunStore } from "./services/RunStore.ts"
 export { type AccessToken, Token } from "./services/Token.ts"
 export type { Answer, Try } from "./services/Exchange.ts"
 export { type Progress, Transport, type TryError } from "./services/Transport.ts"

@@ -13,9 +13,11 @@ export class StateUnusable extends Schema.TaggedError<StateUnusable>()("StateUnu
   }
 }
 
+type Kept = Audit | KeyValueStore.KeyValueStore
+
 export const layer = (state: Option.Option<string>) =>
   Option.match(state, {
-    onNone: () => Layer.merge(KeyValueStore.layerMemory, Audit.layerMemory),
+    onNone: (): Layer.Layer<Kept> => Layer.merge(KeyValueStore.layerMemory, Audit.layerMemory),
     onSome: (folder) =>
       Layer.unwrap(
         Effect.gen(function* () {

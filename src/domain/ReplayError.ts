@@ -1,6 +1,7 @@
 import { Schema } from "effect"
 import { Classification } from "./Classification.ts"
 import { EventBridgeError } from "./EventBridgeError.ts"
+import { describeHolder, LeaseHolder, LeaseLost, waitForHolder } from "./Lease.ts"
 import { ReplayReport } from "./ReplayReport.ts"
 
 /** A record could not be written; what depends on it does not go on. */
@@ -21,12 +22,32 @@ export class AuditError extends Schema.TaggedError<AuditError>()("AuditError", {
 
 /** A checkpoint could not be read or written. */
 export class CheckpointError extends Schema.TaggedError<CheckpointError>()("CheckpointError", {
-  runId: Schema.String,
-  detail: Schema.String
+  /** `null` where it is about all of them. */
+  runId: Schema.NullOr(Schema.String),
+  detail: Schema.String,
+  /** Where it is kept, where that is known. */
+  place: Schema.optionalKey(Schema.String),
+  /** What to do, where it is not about the store. */
+  remedy: Schema.optionalKey(Schema.String)
 }) {
-  readonly hint = "Check the store that holds the checkpoints."
+  get hint(): string {
+    return this.remedy ?? "Check the store that holds the checkpoints."
+  }
   override get message(): string {
-    return `the checkpoint of run ${this.runId} could not be used: ${this.detail}`
+    const what = this.runId === null ? "the checkpoints" : `the checkpoint of run ${this.runId}`
+    const place = this.place === undefined ? "" : ` (${this.place})`
+    return `${what}${place} could not be used: ${this.detail}`
+  }
+}
+
+/** Another process works on the run, or this one does already. */
+export class RunInProgress extends Schema.TaggedError<RunInProgress>()("RunInProgress", {
+  runId: Schema.String,
+  holder: LeaseHolder
+}) {
+  readonly hint = waitForHolder
+  override get message(): string {
+    return `run ${this.runId} is in progress in ${describeHolder(this.holder)}`
   }
 }
 
@@ -107,6 +128,7 @@ export const HaltCause = Schema.Union([
   EventBridgeError,
   AuditError,
   CheckpointError,
+  LeaseLost,
   RunStopped,
   TooManyFailures,
   TooManyHeldKeys

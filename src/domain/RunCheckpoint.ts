@@ -34,6 +34,10 @@ export const RunCheckpoint = Schema.Struct({
   tally: TallySnapshot,
   /** Keys of letters that failed on settled pages, and hold back those behind them. */
   heldKeys: Schema.Array(Schema.String),
+  /** When the last page was settled, ISO 8601; `null` before the first. */
+  lastSettledAt: Schema.NullOr(Schema.String),
+  /** Why the run halted; `null` while it goes on, and after it was cut off. */
+  halted: Schema.NullOr(Schema.String),
   /** Time spent on the run up to here. */
   elapsedMillis: Schema.Finite,
   /** The report, once every page is settled. */

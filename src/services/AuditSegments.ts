@@ -3,6 +3,7 @@ import { Digest } from "effect/crypto"
 import { type AuditHead, genesis } from "../domain/AuditLine.ts"
 import { AuditError } from "../domain/ReplayError.ts"
 import * as AuditTail from "./AuditTail.ts"
+import * as SyncedFolder from "./SyncedFolder.ts"
 
 /** The file that is written to. */
 export interface Segment {
@@ -54,17 +55,12 @@ export const make = Effect.fnUntraced(function* (path: string) {
     return (yield* tailOf(file, Number(size))).head ?? genesis
   })
 
-  /** Brings the names in the folder to disk. Where a folder cannot be opened, the system sees to that itself. */
-  const syncFolder = Effect.ignore(
-    Effect.scoped(Effect.flatMap(fs.open(folder, { flag: "r" }), (opened) => opened.sync))
-  )
-
   /** Opens the file, and makes it where there is none. */
   const open = Effect.gen(function* () {
     const scope = yield* Scope.make()
     const file = yield* Scope.provide(fs.open(path, { flag: "a" }), scope)
     const { mtime, size } = yield* file.stat
-    yield* syncFolder
+    yield* SyncedFolder.sync(fs, folder)
     const since = size === BigInt(0) ? yield* DateTime.now : DateTime.makeUnsafe(Option.getOrElse(mtime, () => 0))
     return {
       file,

@@ -1,28 +1,116 @@
-import { Effect, FileSystem, Layer, type Path, type PlatformError } from "effect"
+import { Clock, Context, Effect, FileSystem, Layer, Option, Path, type PlatformError, Result } from "effect"
+import { SecureRandom } from "effect/crypto"
 import { KeyValueStore } from "effect/persistence"
+import { causesOf } from "../domain/Causes.ts"
+import { CheckpointError } from "../domain/ReplayError.ts"
+import * as FileLease from "./FileLease.ts"
+import { ProcessIdentity } from "./ProcessIdentity.ts"
+import { RunStore } from "./RunStore.ts"
+import * as SyncedFolder from "./SyncedFolder.ts"
 
 /**
- * A `KeyValueStore` of files that a crash cannot leave half written: a value is written beside the old one, brought to
- * disk, and then takes its place.
+ * Checkpoints as files of a folder, and the leases that keep a second process off a run. A crash or a power cut leaves a
+ * value as it was before or as it is after it was written: it is written beside the old one, brought to disk, and then
+ * takes its place.
  */
 export const layer = (
   directory: string
-): Layer.Layer<KeyValueStore.KeyValueStore, PlatformError.PlatformError, FileSystem.FileSystem | Path.Path> =>
-  Layer.provide(KeyValueStore.layerFileSystem(directory), atomicWrites)
+): Layer.Layer<
+  KeyValueStore.KeyValueStore | RunStore,
+  PlatformError.PlatformError,
+  FileSystem.FileSystem | Path.Path
+> =>
+  Layer.merge(
+    Layer.provide(
+      KeyValueStore.layerFileSystem(directory),
+      Layer.effect(FileSystem.FileSystem, atomicFiles(directory))
+    ),
+    Layer.effect(RunStore, leases(directory))
+  )
 
-const atomicWrites: Layer.Layer<FileSystem.FileSystem, never, FileSystem.FileSystem> = Layer.effect(
-  FileSystem.FileSystem,
-  Effect.map(FileSystem.FileSystem, (fs) => ({
+// What is no key has a plus in its name, which no encoded key has.
+const draftMark = "+draft-"
+const leaseFolder = "+leases"
+
+const isKey = (name: string): boolean =>
+  Result.match(
+    Result.try(() => encodeURIComponent(decodeURIComponent(name)) === name),
+    { onSuccess: (isSame) => isSame, onFailure: () => false }
+  )
+
+/** A draft as old as that is of a process that has died: one is there for the time it takes to write a file. */
+const draftAgeMillis = 3_600_000
+
+const atomicFiles = Effect.fnUntraced(function* (directory: string) {
+  const fs = yield* FileSystem.FileSystem
+  const paths = yield* Path.Path
+
+  yield* fs.makeDirectory(directory, { recursive: true })
+  yield* SyncedFolder.sync(fs, paths.dirname(directory))
+  const now = yield* Clock.currentTimeMillis
+  yield* Effect.forEach(
+    (yield* fs.readDirectory(directory)).filter((name) => name.includes(draftMark)),
+    (name) => {
+      const draft = paths.join(directory, name)
+      const isOld = (date: Date) => now - date.getTime() > draftAgeMillis
+      return fs.stat(draft).pipe(
+        Effect.flatMap(({ mtime }) => (Option.exists(mtime, isOld) ? fs.remove(draft) : Effect.void)),
+        // Its owner lives, and has renamed it.
+        Effect.catchIf(
+          ({ reason }) => reason._tag === "NotFound",
+          () => Effect.void
+        )
+      )
+    },
+    { discard: true }
+  )
+
+  const syncFolder = SyncedFolder.sync(fs, directory)
+  const writeFile = (path: string, bytes: Uint8Array) => {
+    const draft = `${path}${draftMark}${SecureRandom.uuidV7Unsafe()}`
+    return Effect.scoped(
+      Effect.gen(function* () {
+        const file = yield* fs.open(draft, { flag: "wx" })
+        yield* file.writeAll(bytes)
+        yield* file.sync
+      })
+    ).pipe(
+      Effect.andThen(fs.rename(draft, path)),
+      Effect.tapError(() => Effect.ignore(fs.remove(draft, { force: true }))),
+      Effect.andThen(syncFolder)
+    )
+  }
+  return FileSystem.FileSystem.of({
     ...fs,
-    writeFileString: (path, text) => {
-      const written = `${path}.new`
-      return Effect.scoped(
-        Effect.gen(function* () {
-          const file = yield* fs.open(written, { flag: "w" })
-          yield* file.writeAll(new TextEncoder().encode(text))
-          yield* file.sync
-        })
-      ).pipe(Effect.andThen(fs.rename(written, path)))
-    }
-  }))
-)
+    writeFile,
+    writeFileString: (path, text) => writeFile(path, new TextEncoder().encode(text)),
+    remove: (path, options) => Effect.andThen(fs.remove(path, options), syncFolder),
+    readDirectory: (path) => Effect.map(fs.readDirectory(path), (names) => names.filter(isKey))
+  })
+})
+
+const leases = Effect.fnUntraced(function* (directory: string) {
+  const services = Context.pick(FileSystem.FileSystem, ProcessIdentity)(yield* Effect.context<FileSystem.FileSystem>())
+  const paths = yield* Path.Path
+  yield* (yield* FileSystem.FileSystem).makeDirectory(paths.join(directory, leaseFolder), { recursive: true })
+  const pathOf = (runId: string) => paths.join(directory, leaseFolder, encodeURIComponent(runId))
+  const failed = (runId: string) => (error: PlatformError.PlatformError) =>
+    new CheckpointError({ runId, place: `${pathOf(runId)}.lease`, detail: causesOf(error) })
+
+  return RunStore.of({
+    placeOf: (key) => `file ${paths.join(directory, encodeURIComponent(key))}`,
+    acquire: Effect.fnUntraced(
+      function* (runId) {
+        const lease = yield* FileLease.acquire(pathOf(runId))
+        return {
+          ...lease,
+          discard: Effect.catchTag(lease.discard, "PlatformError", (error) => Effect.fail(failed(runId)(error)))
+        }
+      },
+      (effect, runId) => Effect.catchTag(effect, "PlatformError", (error) => Effect.fail(failed(runId)(error))),
+      Effect.provideContext(services)
+    ),
+    holder: (runId) =>
+      FileLease.holder(pathOf(runId)).pipe(Effect.mapError(failed(runId)), Effect.provideContext(services))
+  })
+})

@@ -1,26 +1,86 @@
-import { Context, Effect, Layer, type Option } from "effect"
+import { Context, Effect, Layer, Option, type Schema, type Scope } from "effect"
 import { KeyValueStore } from "effect/persistence"
-import { CheckpointError } from "../domain/ReplayError.ts"
+import { causesOf } from "../domain/Causes.ts"
+import { LeaseLost } from "../domain/Lease.ts"
+import { CheckpointError, RunInProgress } from "../domain/ReplayError.ts"
 import { RunCheckpoint } from "../domain/RunCheckpoint.ts"
+import { type StoredRun, summarize } from "../domain/RunSummary.ts"
+import type { Lease } from "./LeaseKeeper.ts"
+import { RunStore } from "./RunStore.ts"
 
-/** How far each run has come, kept in a `KeyValueStore`. */
+/** How far each run has come, kept in a `KeyValueStore`, and which process works on it. */
 export class Checkpoints extends Context.Service<
   Checkpoints,
   {
+    /**
+     * Keeps other processes off the run until the scope closes: before its checkpoint is loaded, and while it is saved. See
+     * `RunStore` for how far that reaches.
+     */
+    readonly acquire: (runId: string) => Effect.Effect<Lease, RunInProgress | CheckpointError, Scope.Scope>
     readonly load: (runId: string) => Effect.Effect<Option.Option<RunCheckpoint>, CheckpointError>
     readonly save: (checkpoint: RunCheckpoint) => Effect.Effect<void, CheckpointError>
+    /** Every run the store holds, the first started first; those that cannot be read last. */
+    readonly list: Effect.Effect<ReadonlyArray<StoredRun>, CheckpointError>
+    /** Removes what is kept of a run, also where it cannot be read. Tells whether there was anything. */
+    readonly remove: (runId: string) => Effect.Effect<boolean, RunInProgress | CheckpointError | LeaseLost>
   }
 >()("effect-cxone-eventbridge/services/Checkpoints") {
   static readonly make = Effect.gen(function* () {
-    const store = KeyValueStore.toSchemaStore(
-      KeyValueStore.prefix(yield* KeyValueStore.KeyValueStore, "replay-run:"),
-      RunCheckpoint
+    const values = KeyValueStore.prefix(yield* KeyValueStore.KeyValueStore, prefix)
+    const store = KeyValueStore.toSchemaStore(values, RunCheckpoint)
+    const runs = yield* Effect.flatMap(
+      Effect.serviceOption(RunStore),
+      Option.match({ onNone: () => RunStore.makeMemory, onSome: Effect.succeed })
     )
-    const failed = (runId: string) => (error: { readonly message: string }) =>
-      new CheckpointError({ runId, detail: error.message })
+
+    const failed = (runId: string) => (error: KeyValueStore.KeyValueStoreError | Schema.SchemaError) =>
+      new CheckpointError({
+        runId,
+        place: runs.placeOf(`${prefix}${runId}`),
+        detail: causesOf(error),
+        ...(error._tag === "SchemaError" ? { remedy: unreadable } : {})
+      })
+
+    const acquire = Effect.fnUntraced(
+      function* (runId: string) {
+        const lease = yield* runs.acquire(runId)
+        const named = Effect.mapError(({ detail }: LeaseLost) => new LeaseLost({ resource: `run ${runId}`, detail }))
+        return { ...lease, lost: named(lease.lost), check: named(lease.check) }
+      },
+      (effect, runId) =>
+        Effect.catchTag(effect, "LeaseHeld", ({ holder }) => Effect.fail(new RunInProgress({ runId, holder })))
+    )
+
+    const load = (runId: string) => Effect.mapError(store.get(runId), failed(runId))
+
+    const summaryOf = (runId: string): Effect.Effect<Option.Option<StoredRun>, CheckpointError> =>
+      Effect.gen(function* () {
+        // Who works on it is asked first: a run that ends in between is then told as completed.
+        const holder = Option.getOrNull(yield* runs.holder(runId))
+        return Option.map(yield* load(runId), (checkpoint): StoredRun => summarize(checkpoint, holder))
+      }).pipe(
+        Effect.catchIf(
+          ({ remedy }) => remedy === unreadable,
+          ({ hint, message }) => Effect.succeedSome<StoredRun>({ runId, state: "unreadable", why: message, hint })
+        )
+      )
+
     return Checkpoints.of({
-      load: (runId) => Effect.mapError(store.get(runId), failed(runId)),
-      save: (checkpoint) => Effect.mapError(store.set(checkpoint.runId, checkpoint), failed(checkpoint.runId))
+      acquire,
+      load,
+      save: (checkpoint) => Effect.mapError(store.set(checkpoint.runId, checkpoint), failed(checkpoint.runId)),
+      list: Effect.mapError(store.keys, (error) => new CheckpointError({ runId: null, detail: causesOf(error) })).pipe(
+        Effect.flatMap((runIds) => Effect.forEach(runIds, summaryOf, { concurrency: 8 })),
+        Effect.map((found) => found.flatMap(Option.toArray).toSorted(byStart)),
+        Effect.withSpan("Checkpoints.list")
+      ),
+      remove: Effect.fn("Checkpoints.remove")(function* (runId) {
+        if (!(yield* Effect.mapError(store.has(runId), failed(runId)))) return false
+        const { discard } = yield* acquire(runId)
+        yield* Effect.mapError(store.remove(runId), failed(runId))
+        yield* discard
+        return true
+      }, Effect.scoped)
     })
   })
 
@@ -35,3 +95,11 @@ export class Checkpoints extends Context.Service<
     Layer.provide(KeyValueStore.layerMemory)
   )
 }
+
+const prefix = "replay-run:"
+
+const unreadable =
+  "It was changed by hand, or by another version of this library. Restore it, or forget the run and start it anew: what was delivered is then a duplicate and skipped."
+
+const startOf = (run: StoredRun): string => (run.state === "unreadable" ? "~" : run.startedAt)
+const byStart = (a: StoredRun, b: StoredRun): number => (startOf(a) < startOf(b) ? -1 : startOf(a) > startOf(b) ? 1 : 0)

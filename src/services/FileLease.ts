@@ -1,27 +1,12 @@
-import {
-  Clock,
-  Data,
-  DateTime,
-  Deferred,
-  Duration,
-  Effect,
-  FileSystem,
-  Option,
-  type PlatformError,
-  Schedule,
-  Schema,
-  type Scope
-} from "effect"
+import { Clock, DateTime, Duration, Effect, FileSystem, Option, type PlatformError, Schema, type Scope } from "effect"
 import { SecureRandom } from "effect/crypto"
-import { LeaseHeld, type LeaseHolder, LeaseLost } from "../domain/Lease.ts"
-import { ProcessIdentity, ProcessOwner } from "./ProcessIdentity.ts"
+import { causesOf } from "../domain/Causes.ts"
+import { LeaseHeld, type LeaseHolder, type LeaseLost } from "../domain/Lease.ts"
+import * as LeaseKeeper from "./LeaseKeeper.ts"
+import { isGone, ProcessIdentity, ProcessOwner } from "./ProcessIdentity.ts"
 
-/** Something held by this process alone, until the scope closes it was acquired in. */
-export interface Lease {
-  /** Waits, and fails once the lease is lost. */
-  readonly lost: Effect.Effect<never, LeaseLost>
-  /** Fails where the lease is known to be lost: before each step that is for one process only. */
-  readonly check: Effect.Effect<void, LeaseLost>
+/** A lease on a path. */
+export interface FileLease extends LeaseKeeper.Lease {
   /** Leaves no trace of the lease: when what it was for has been removed. Ends the lease. */
   readonly discard: Effect.Effect<void, LeaseLost | PlatformError.PlatformError>
 }
@@ -30,17 +15,10 @@ export interface Lease {
 // over, and renewed, by creating the next number, which only one process can do: whoever judged by an older listing,
 // however late, finds that number taken. A file never changes; its age is what tells that the owner still lives.
 
-/** A lease of an owner of which nothing is known ends so long after its last sign of life. */
-const expiry = Duration.toMillis("30 seconds")
-const renewal = Duration.millis(expiry / 3)
-
 /** What a file says; `id` differs between any two leases. */
 const Content = Schema.fromJsonString(Schema.Struct({ id: Schema.String, owner: ProcessOwner, since: Schema.String }))
 const decode = Schema.decodeUnknownOption(Content)
 const encode = Schema.encodeSync(Content)
-
-/** Another process was quicker: look again. */
-class Overtaken extends Data.TaggedError("Overtaken") {}
 
 interface Place {
   readonly fs: FileSystem.FileSystem
@@ -59,7 +37,7 @@ const isTag =
 const isNotFound = isTag("NotFound")
 
 /** What was listed is not what is there any more. */
-const isRace = (error: LeaseHeld | Overtaken | PlatformError.PlatformError): boolean =>
+const isRace = (error: LeaseHeld | LeaseKeeper.Overtaken | PlatformError.PlatformError): boolean =>
   error._tag === "Overtaken" || (error._tag === "PlatformError" && isNotFound(error))
 
 const place = (path: string) => Effect.map(FileSystem.FileSystem, (fs): Place => ({ fs, folder: `${path}.lease` }))
@@ -87,9 +65,9 @@ const holderOf = Effect.fnUntraced(function* ({ folder, fs }: Place, { isRelease
   const file = `${folder}/${number}`
   const content = decode(yield* fs.readFileString(file))
   const writtenAt = Option.map((yield* fs.stat(file)).mtime, (date) => date.getTime())
-  const state = Option.isNone(content) ? "unknown" : yield* (yield* ProcessIdentity).stateOf(content.value.owner)
-  const isExpired = Option.exists(writtenAt, (millis) => now - millis >= expiry)
-  if (state === "dead" || (state === "unknown" && isExpired)) return Option.none<LeaseHolder>()
+  const isExpired = Option.exists(writtenAt, (millis) => now - millis >= LeaseKeeper.expiryMillis)
+  const isFree = Option.isNone(content) ? isExpired : yield* isGone(content.value.owner, isExpired)
+  if (isFree) return Option.none<LeaseHolder>()
   return Option.some<LeaseHolder>(
     Option.match(content, {
       onNone: () => ({
@@ -138,12 +116,12 @@ const create = ({ fs }: Place, content: string, from: string, file: string) =>
 const claim = Effect.fnUntraced(function* (at: Place, content: string, from: string, number: number) {
   const { folder, fs } = at
   const file = `${folder}/${number}`
-  if (!(yield* create(at, content, from, file))) return yield* new Overtaken()
+  if (!(yield* create(at, content, from, file))) return yield* new LeaseKeeper.Overtaken()
   const confirm = Effect.gen(function* () {
     const names = yield* fs.readDirectory(folder)
     const later = names.map(numbered).filter((found) => found !== undefined && found.number >= number)
     // The number, or a later one, had been in use before: what led here was an older listing.
-    if (later.some((found) => found?.number !== number || found.isReleased)) return yield* new Overtaken()
+    if (later.some((found) => found?.number !== number || found.isReleased)) return yield* new LeaseKeeper.Overtaken()
     return names
   })
   const names = yield* Effect.tapError(confirm, () => Effect.ignore(fs.remove(file, { force: true })))
@@ -160,7 +138,7 @@ const claim = Effect.fnUntraced(function* (at: Place, content: string, from: str
 
 /** Held up for so long since it was dated, a lease may be taken for expired as soon as it is there. */
 const isLate = (startedAt: number) =>
-  Effect.map(Clock.currentTimeMillis, (now) => now - startedAt >= Duration.toMillis(renewal))
+  Effect.map(Clock.currentTimeMillis, (now) => now - startedAt >= Duration.toMillis(LeaseKeeper.renewal))
 
 /** Takes the lease where it is free, and tells the number it has. */
 const take = Effect.fnUntraced(function* (path: string, at: Place, content: string) {
@@ -178,7 +156,7 @@ const take = Effect.fnUntraced(function* (path: string, at: Place, content: stri
       yield* claim(at, content, file, number)
       if (!(yield* isLate(startedAt))) return number
       yield* release(at, number)
-      return yield* new Overtaken()
+      return yield* new LeaseKeeper.Overtaken()
     })
   )
 })
@@ -192,15 +170,13 @@ const release = ({ folder, fs }: Place, number: number) =>
  * folder `<path>.lease`. A lease whose owner died is taken at once where `ProcessIdentity` can tell, otherwise 30 s after
  * its last renewal.
  */
-export const acquire = Effect.fn("FileLease.acquire")(function* (
+export const acquire = Effect.fnUntraced(function* (
   path: string
-): Effect.fn.Return<Lease, LeaseHeld | PlatformError.PlatformError, FileSystem.FileSystem | Scope.Scope> {
+): Effect.fn.Return<FileLease, LeaseHeld | PlatformError.PlatformError, FileSystem.FileSystem | Scope.Scope> {
   const at = yield* place(path)
   const { self } = yield* ProcessIdentity
   const since = DateTime.formatIso(yield* DateTime.now)
   const content = encode({ id: SecureRandom.uuidV7Unsafe(), owner: self, since })
-  const lost = yield* Deferred.make<never, LeaseLost>()
-  const check = Effect.suspend(() => (Deferred.isDoneUnsafe(lost) ? Deferred.await(lost) : Effect.void))
   let isDiscarded = false
 
   let number = 0
@@ -215,37 +191,23 @@ export const acquire = Effect.fn("FileLease.acquire")(function* (
     () =>
       isDiscarded
         ? Effect.void
-        : Effect.catch(release(at, number), ({ message }) =>
-            Effect.logWarning(`${path} stays in use until this process ends, its release failed: ${message}`)
+        : Effect.catch(release(at, number), (error) =>
+            Effect.logWarning(`${path} stays in use for a while, its release failed: ${causesOf(error)}`)
           )
   )
 
-  const renew: Effect.Effect<void, Overtaken | PlatformError.PlatformError> = Effect.gen(function* () {
+  const renew: Effect.Effect<void, LeaseKeeper.Overtaken | PlatformError.PlatformError> = Effect.gen(function* () {
     const startedAt = yield* Clock.currentTimeMillis
     yield* draft(at, content, (file) => claim(at, content, file, number + 1))
     number++
     if (yield* isLate(startedAt)) yield* renew
   })
-  yield* Effect.sleep(renewal).pipe(
-    Effect.andThen(
-      Effect.uninterruptible(renew).pipe(
-        Effect.retry({ times: 1, while: ({ _tag }) => _tag === "PlatformError", schedule: Schedule.spaced(renewal) })
-      )
-    ),
-    Effect.forever,
-    Effect.catch((error) => {
-      const detail =
-        error._tag === "Overtaken" ? "another process has taken it" : `it could not be renewed: ${error.message}`
-      return Deferred.fail(lost, new LeaseLost({ resource: path, detail }))
-    }),
-    Effect.forkScoped
-  )
+  const lease = yield* LeaseKeeper.keep(path, renew)
 
   return {
-    lost: Deferred.await(lost),
-    check,
+    ...lease,
     discard: Effect.gen(function* () {
-      yield* check
+      yield* lease.check
       // Out of the way in one step: whoever is about to create a number in it creates none.
       const trash = `${at.folder}.${SecureRandom.uuidV7Unsafe()}`
       yield* at.fs.rename(at.folder, trash)
@@ -256,7 +218,7 @@ export const acquire = Effect.fn("FileLease.acquire")(function* (
 })
 
 /** Who holds `path` now, if anybody does. */
-export const holder = Effect.fn("FileLease.holder")(
+export const holder = Effect.fnUntraced(
   function* (path: string) {
     const at = yield* place(path)
     if (!(yield* at.fs.exists(at.folder))) return Option.none<LeaseHolder>()

@@ -25,3 +25,15 @@ export const ProcessIdentity = Context.Reference<{
     return { self, stateOf: ({ instance }) => Effect.succeed(instance === self.instance ? "alive" : "unknown") }
   }
 })
+
+/**
+ * Whether what the owner holds is free for others. `isExpired`: it has given no sign of life for as long as it may. One
+ * that lives is left what it holds, also when it gives none: it may have been stopped, and go on at any moment. Only of
+ * itself a process knows that it would have given one.
+ */
+export const isGone = Effect.fnUntraced(function* (owner: ProcessOwner, isExpired: boolean) {
+  const { self, stateOf } = yield* ProcessIdentity
+  const isOwn = owner.host === self.host && owner.pid === self.pid && owner.instance === self.instance
+  const state = yield* stateOf(owner)
+  return state === "dead" || (isExpired && (isOwn || state === "unknown"))
+})

@@ -2,17 +2,20 @@ import { Context, Effect, Layer, Result, Stream, type Scope } from "effect"
 import { clientVersion } from "../domain/ClientVersion.ts"
 import { increase, increaseBounded, noReason } from "../domain/Counts.ts"
 import type { EventBridgeError } from "../domain/EventBridgeError.ts"
+import type { LeaseLost } from "../domain/Lease.ts"
 import type {
   CheckpointError,
   CheckpointMismatch,
   DestinationForbidden,
   InvalidReplayOptions,
-  ReplayHalted
+  ReplayHalted,
+  RunInProgress
 } from "../domain/ReplayError.ts"
 import type { ReplayOutcome } from "../domain/ReplayOutcome.ts"
 import type { ReplayPlan } from "../domain/ReplayPlan.ts"
 import type { ReplayReport } from "../domain/ReplayReport.ts"
 import * as ReplayRequest from "../domain/ReplayRequest.ts"
+import type { StoredRun } from "../domain/RunSummary.ts"
 import * as Skip from "../domain/Skip.ts"
 import { Audit } from "../services/Audit.ts"
 import { Checkpoints } from "../services/Checkpoints.ts"
@@ -34,6 +37,7 @@ export type StartError =
   | DestinationForbidden
   | CheckpointError
   | CheckpointMismatch
+  | RunInProgress
   | EventBridgeError
 
 /**
@@ -56,6 +60,13 @@ export class Replay extends Context.Service<
     readonly plan: (
       request: ReplayOptions.ReplayOptions
     ) => Effect.Effect<ReplayPlan, InvalidReplayOptions | DestinationForbidden | EventBridgeError>
+    /** The runs the store holds, the first started first. */
+    readonly runs: Effect.Effect<ReadonlyArray<StoredRun>, CheckpointError>
+    /**
+     * Removes what is kept of a run that no process works on, also of one that cannot be read. Tells whether there was
+     * anything. Under its id another run can then be started.
+     */
+    readonly forget: (runId: string) => Effect.Effect<boolean, RunInProgress | CheckpointError | LeaseLost>
   }
 >()("effect-cxone-eventbridge/workflows/Replay") {
   static readonly make = Effect.gen(function* () {
@@ -136,7 +147,9 @@ export class Replay extends Context.Service<
       } satisfies ReplayPlan
     }, Effect.provideContext(services))
 
-    return Replay.of({ start, stream, run, plan })
+    const { list: runs, remove: forget } = yield* Checkpoints
+
+    return Replay.of({ start, stream, run, plan, runs, forget })
   })
 
   static readonly layer: Layer.Layer<

@@ -80,6 +80,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     runId = SecureRandom.uuidV7Unsafe()
   } = identity
 
+  const lease = yield* checkpoints.acquire(runId)
   const saved = identity.runId === undefined ? Option.none() : yield* checkpoints.load(runId)
   if (Option.isSome(saved)) {
     const differences = compare(saved.value.options, options)
@@ -142,14 +143,22 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
       }
     }))
 
+  let { lastSettledAt } = origin
+  let keptPages = origin.settledPages
+
   const write = (completed: ReplayReport | null) =>
-    Effect.suspend(() => {
+    // Whoever has taken the run over goes on from what is kept.
+    Effect.flatMap(lease.check, () => {
       const { pageToken, settledPages, startedLetters } = ledger.position
+      if (settledPages > keptPages) lastSettledAt = new Date(clock.currentTimeMillisUnsafe()).toISOString()
+      keptPages = settledPages
       return checkpoints.save({
         ...origin,
         settledPages,
         startedLetters,
         pageToken: pageToken ?? null,
+        lastSettledAt,
+        halted: completed === null && halted !== undefined ? halted.message : null,
         tally: ledger.settled.snapshot(),
         heldKeys: ledger.heldKeys,
         elapsedMillis: elapsedMillis(),
@@ -168,6 +177,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
       backlog.close()
       halting.openUnsafe()
     })
+  yield* Effect.forkScoped(Effect.catch(lease.lost, halt))
 
   const openPage = Effect.fnUntraced(function* (page: DeadLetterPage) {
     isAnyPageRead = true
@@ -249,7 +259,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     // Asked to stop, but there was nothing left to do.
     if (halted?._tag === "RunStopped" && isDone()) halted = undefined
     const completed = halted === undefined ? yield* makeReport("completed") : null
-    yield* Effect.catch(checkpoint.submit(completed), halt)
+    if (isAnyPageRead || completed !== null) yield* Effect.catch(checkpoint.submit(completed), halt)
     return completed
   })
 
@@ -316,6 +326,8 @@ const newRun = (runId: string, options: RunOptions, initiatedAt: string): RunChe
   settledPages: 0,
   startedLetters: 0,
   pageToken: null,
+  lastSettledAt: null,
+  halted: null,
   tally: new ReplayTally().snapshot(),
   heldKeys: [],
   elapsedMillis: 0,

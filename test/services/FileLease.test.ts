@@ -227,6 +227,21 @@ describe("FileLease", () => {
       })
   )
 
+  it.effect("what a process could not release it takes itself once it has expired", () =>
+    Effect.gen(function* () {
+      const machines = start()
+      let isFaulty = false
+      const before = (step: string) => (isFaulty && step === "rename" ? Effect.fail(full) : Effect.void)
+      const { release } = yield* takenBy(machines, { pid: 1, before })
+      isFaulty = true
+      yield* release
+      yield* refused(machines, { pid: 1 })
+      yield* TestClock.adjust("30 seconds")
+      yield* refused(machines, { pid: 2 })
+      yield* takenBy(machines, { pid: 1 })
+    })
+  )
+
   it.effect.each(["none", "lost-answer"] as const)("works where links are: %s", (links) =>
     Effect.gen(function* () {
       const machines = start()

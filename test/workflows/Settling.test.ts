@@ -48,9 +48,9 @@ type Event =
 const recordedCheckpoints = (events: Array<Event>, delay: Duration.Input) =>
   Layer.effect(
     Checkpoints,
-    Effect.map(Checkpoints, ({ load, save }) =>
+    Effect.map(Checkpoints, ({ save, ...others }) =>
       Checkpoints.of({
-        load,
+        ...others,
         save: (checkpoint) =>
           Effect.sleep(delay).pipe(
             Effect.andThen(save(checkpoint)),

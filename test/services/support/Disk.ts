@@ -14,11 +14,11 @@ export type Change =
   | { readonly _tag: "Leave"; readonly path: string }
   | { readonly _tag: "Move"; readonly from: string; readonly to: string }
   | { readonly _tag: "Write"; readonly inode: Inode; readonly content: Uint8Array }
-  | { readonly _tag: "Sync"; readonly inode: Inode }
+  | { readonly _tag: "Sync"; readonly path: string; readonly inode: Inode }
 
 export type Entries = Map<string, Inode>
 
-const parentOf = (path: string) => path.slice(0, Math.max(1, path.lastIndexOf("/")))
+export const parentOf = (path: string) => path.slice(0, Math.max(1, path.lastIndexOf("/")))
 const isWithin = (path: string, folder: string) => path === folder || path.startsWith(`${folder}/`)
 
 /** What a change to names does; what it does to content is for who replays it. */
@@ -76,10 +76,15 @@ export interface Behaviour {
   readonly before?: (step: string, path: string) => Effect.Effect<void, PlatformError.PlatformError>
   /** `lost-answer`: the link is made, and answered as if it had been there. */
   readonly links?: "made" | "none" | "lost-answer"
+  /** A path whose sync is promised and not done. */
+  readonly isDeaf?: (path: string) => boolean
 }
 
 /** The disk as one process sees it. */
-export const files = (disk: Disk, { before = () => Effect.void, links = "made" }: Behaviour = {}) => {
+export const files = (
+  disk: Disk,
+  { before = () => Effect.void, isDeaf = () => false, links = "made" }: Behaviour = {}
+) => {
   const step = <A>(
     method: string,
     path: string,
@@ -205,7 +210,7 @@ export const files = (disk: Disk, { before = () => Effect.void, links = "made" }
         [FileSystem.FileTypeId]: FileSystem.FileTypeId,
         stat: Effect.sync(() => stat(inode, linksOf(inode))),
         seek: (offset) => Effect.succeed(offset),
-        sync: step("sync", path, () => disk.change({ _tag: "Sync", inode })),
+        sync: step("sync", path, () => (isDeaf(path) ? undefined : disk.change({ _tag: "Sync", path, inode }))),
         read: () => Effect.fail(failure("Unknown", "read", path)),
         readAlloc: () => Effect.fail(failure("Unknown", "readAlloc", path)),
         truncate: () => Effect.fail(failure("Unknown", "truncate", path)),

@@ -3,11 +3,25 @@ import { Context, Effect, FileSystem, Layer } from "effect"
 import { ProcessIdentity, type ProcessOwner } from "../../../src/services/ProcessIdentity.ts"
 import { type Behaviour, type Disk, files } from "./Disk.ts"
 
-export interface Process extends Behaviour {
+export interface Named {
   readonly pid: number
   /** The same machine by default. */
   readonly host?: string
 }
+
+export interface Process extends Behaviour, Named {}
+
+/** Who a process is, and what it sees of the others: nothing on other machines. */
+const identity = ({ host = "build-3", pid }: Named, dead: ReadonlySet<number>): (typeof ProcessIdentity)["Service"] => {
+  const self: ProcessOwner = { host, pid, instance: `started-${pid}` }
+  return {
+    self,
+    stateOf: (owner) => Effect.sync(() => (owner.host !== host ? "unknown" : dead.has(owner.pid) ? "dead" : "alive"))
+  }
+}
+
+export const layerIdentity = (named: Named, dead: ReadonlySet<number> = new Set()): Layer.Layer<never> =>
+  Layer.succeed(ProcessIdentity, identity(named, dead))
 
 export class Machines {
   readonly dead = new Set<number>()
@@ -15,19 +29,11 @@ export class Machines {
   constructor(disk: Disk) {
     this.disk = disk
   }
-  /** What a process provides: the disk as it sees it, and who it is. Other machines cannot be looked into. */
-  layer({ host = "build-3", pid, ...behaviour }: Process) {
-    const self: ProcessOwner = { host, pid, instance: `started-${pid}` }
+  /** What a process provides: the disk as it sees it, and who it is. */
+  layer(process: Process): Layer.Layer<FileSystem.FileSystem> {
     return Layer.succeedContext(
-      Context.make(FileSystem.FileSystem, files(this.disk, behaviour)).pipe(
-        Context.add(ProcessIdentity, {
-          self,
-          stateOf: (owner) =>
-            Effect.sync(() => {
-              if (owner.host !== host) return "unknown" as const
-              return this.dead.has(owner.pid) ? ("dead" as const) : ("alive" as const)
-            })
-        })
+      Context.make(FileSystem.FileSystem, files(this.disk, process)).pipe(
+        Context.add(ProcessIdentity, identity(process, this.dead))
       )
     )
   }

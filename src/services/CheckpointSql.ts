@@ -1,0 +1,50 @@
+import { Context, Effect, Layer, Schedule } from "effect"
+import { KeyValueStore } from "effect/persistence"
+import { SqlClient, type SqlError } from "effect/sql"
+import { causesOf } from "../domain/Causes.ts"
+import { CheckpointError } from "../domain/ReplayError.ts"
+import { ProcessIdentity } from "./ProcessIdentity.ts"
+import { RunStore } from "./RunStore.ts"
+import * as SqlLease from "./SqlLease.ts"
+
+const table = "cxone_replay_runs"
+
+/**
+ * Checkpoints in a database, in the table `cxone_replay_runs`, and in `cxone_replay_leases` the leases that keep a second
+ * process off a run, wherever it runs. The tables are made where there are none.
+ */
+export const layer: Layer.Layer<KeyValueStore.KeyValueStore | RunStore, SqlError.SqlError, SqlClient.SqlClient> =
+  Layer.unwrap(
+    Effect.gen(function* () {
+      // Processes that make a table at the same time get into each other's way, IF NOT EXISTS or not.
+      yield* Effect.retry(SqlLease.makeTable, { times: 3, schedule: Schedule.spaced("200 millis") })
+      const values = KeyValueStore.layerSql({ table })
+      return Layer.merge(
+        Layer.effect(RunStore, leases),
+        Layer.catchCause(values, () => Layer.fresh(values))
+      )
+    })
+  )
+
+const leases = Effect.gen(function* () {
+  const services = Context.pick(SqlClient.SqlClient, ProcessIdentity)(yield* Effect.context<SqlClient.SqlClient>())
+  const failed = (runId: string, error: unknown) =>
+    new CheckpointError({ runId, place: `table ${SqlLease.table}`, detail: causesOf(error) })
+
+  return RunStore.of({
+    placeOf: (key) => `table ${table}, id "${key}"`,
+    acquire: (runId) =>
+      SqlLease.acquire(runId).pipe(
+        Effect.catchTags({
+          SqlError: (error) => Effect.fail(failed(runId, error)),
+          SchemaError: (error) => Effect.fail(failed(runId, error))
+        }),
+        Effect.provideContext(services)
+      ),
+    holder: (runId) =>
+      SqlLease.holder(runId).pipe(
+        Effect.mapError((error) => failed(runId, error)),
+        Effect.provideContext(services)
+      )
+  })
+})

@@ -1,0 +1,97 @@
+import { NodeFileSystem, NodePath } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, FileSystem, Layer } from "effect"
+import { KeyValueStore } from "effect/persistence"
+import { CheckpointFiles, Checkpoints } from "../../src/index.ts"
+import { layerIdentity, type Named } from "./support/Processes.ts"
+import { checkpoint } from "./support/Runs.ts"
+import { storeSuite } from "./support/StoreSuite.ts"
+
+const node = Layer.merge(NodeFileSystem.layer, NodePath.layer)
+
+const temporary = Effect.flatMap(FileSystem.FileSystem, (fs) =>
+  Effect.orDie(fs.makeTempDirectoryScoped({ prefix: "runs-" }))
+)
+
+const open = (folder: string, process: Named, dead?: ReadonlySet<number>) =>
+  Layer.build(
+    Layer.fresh(
+      Checkpoints.layer.pipe(
+        Layer.provideMerge(CheckpointFiles.layer(`${folder}/state/checkpoints`)),
+        Layer.provide(layerIdentity(process, dead)),
+        Layer.provide(node)
+      )
+    )
+  ).pipe(Effect.map(Layer.succeedContext), Effect.orDie)
+
+const store = Effect.map(temporary, (folder) => {
+  const dead = new Set<number>()
+  return { dead, open: (process: Named) => open(folder, process, dead) }
+}).pipe(Effect.provide(node))
+
+describe("runs in files", () => {
+  storeSuite(store, { isShared: true })
+
+  it.live("are a file each, and leave none", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const folder = yield* temporary
+      const files = fs.readDirectory(`${folder}/state/checkpoints`, { recursive: true })
+      yield* Effect.gen(function* () {
+        const { acquire, remove, save } = yield* Checkpoints
+        yield* Effect.scoped(Effect.andThen(acquire(checkpoint.runId), save(checkpoint)))
+        const kept = "replay-run%3Arun%2F1%20%C3%BC"
+        const lease = "+leases/run%2F1%20%C3%BC.lease"
+        assert.deepStrictEqual((yield* files).toSorted(), ["+leases", lease, `${lease}/1.released`, kept])
+        yield* remove(checkpoint.runId)
+        assert.deepStrictEqual(yield* files, ["+leases"])
+      }).pipe(Effect.provide(yield* open(folder, { pid: 1 })))
+    }).pipe(Effect.provide(node))
+  )
+
+  it.live("are told apart from what else is in the folder", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const folder = yield* temporary
+      yield* Effect.gen(function* () {
+        const { list, save } = yield* Checkpoints
+        yield* save(checkpoint)
+        for (const name of ["100%", ".DS_Store", "replay-run%3Ax+draft-1", "replay-run:y"]) {
+          yield* fs.writeFileString(`${folder}/state/checkpoints/${name}`, "{")
+        }
+        const values = yield* KeyValueStore.KeyValueStore
+        assert.deepStrictEqual((yield* values.keys).toSorted(), [".DS_Store", "replay-run:run/1 ü"])
+        assert.deepStrictEqual(
+          (yield* list).map(({ runId }) => runId),
+          [checkpoint.runId]
+        )
+      }).pipe(Effect.provide(yield* open(folder, { pid: 1 })))
+    }).pipe(Effect.provide(node))
+  )
+
+  it.live("a folder that cannot be written is told when the layer is built", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const folder = yield* temporary
+      yield* fs.writeFileString(`${folder}/file`, "")
+      const layer = Layer.provide(CheckpointFiles.layer(`${folder}/file/checkpoints`), node)
+      const error = yield* Effect.flip(Effect.scoped(Layer.build(Layer.fresh(layer))))
+      assert.include(error.message, `${folder}/file/checkpoints`)
+    }).pipe(Effect.provide(node))
+  )
+
+  it.live("a name too long for the disk is an error that says so", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporary
+      const layer = yield* open(folder, { pid: 1 })
+      const runId = "x".repeat(300)
+      const error = yield* Effect.flip(
+        Effect.provide(
+          Effect.flatMap(Checkpoints, (runs) => runs.acquire(runId)),
+          layer
+        )
+      )
+      assert.include(error.message, "ENAMETOOLONG")
+    }).pipe(Effect.provide(node))
+  )
+})
