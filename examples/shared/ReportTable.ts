@@ -5,7 +5,7 @@ import type { ReplayPlan, ReplayReport } from "../../src/index.ts"
 type Row = readonly [name: string, value: string]
 
 const integer = new Intl.NumberFormat("en")
-const count = (value: number): string => integer.format(value)
+export const count = (value: number): string => integer.format(value)
 
 const byName = (counts: Readonly<Record<string, number>>): ReadonlyArray<Row> =>
   Object.entries(counts)
@@ -13,7 +13,7 @@ const byName = (counts: Readonly<Record<string, number>>): ReadonlyArray<Row> =>
     .map(([name, value]) => [`  ${printable(name)}`, count(value)])
 
 /** Names come from the service; nothing in them may reach the terminal as a command. */
-const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]+/gu, " ")
+export const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]+/gu, " ")
 
 const section = (title: string, counts: Readonly<Record<string, number>>): ReadonlyArray<Row> =>
   Object.keys(counts).length === 0 ? [] : [[title, ""], ...byName(counts)]

@@ -10,9 +10,11 @@ const asPublished = (code: string): string =>
     .replaceAll(/"(?:\.\.\/)+src\/index\.ts"/g, '"effect-cxone-eventbridge"')
     .replaceAll(/"(?:\.\.\/)+src\/(\w+)\/index\.ts"/g, '"effect-cxone-eventbridge/$1"')
 
-it.effect.each(["examples/embed.ts", "test/readme/SwappedLayers.test.ts"])("README shows %s as it is", (path) =>
-  Effect.sync(() => {
-    const blocks = Array.from(read("README.md").matchAll(/```ts\n([\s\S]*?)```/g), ([, code]) => code)
-    assert.include(blocks, asPublished(read(path)))
-  })
+it.effect.each(["examples/embed.ts", "examples/embed-sql.ts", "test/readme/SwappedLayers.test.ts"])(
+  "README shows %s as it is",
+  (path) =>
+    Effect.sync(() => {
+      const blocks = Array.from(read("README.md").matchAll(/```ts\n([\s\S]*?)```/g), ([, code]) => code)
+      assert.include(blocks, asPublished(read(path)))
+    })
 )
