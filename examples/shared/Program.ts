@@ -14,7 +14,12 @@ export class ExitWith extends Data.TaggedError("ExitWith")<{ readonly code: numb
 const presenter = CliOutput.layerPresenter({
   present: (output) =>
     output._tag === "InvalidInvocation"
-      ? Console.error(`${output.errors.map(({ message }) => message).join("\n")}\nSee --help.`)
+      ? Console.error(
+          `${output.errors
+            .slice(0, 1)
+            .map(({ message }) => message)
+            .join("\n")}\nSee --help.`
+        )
       : CliOutput.defaultPresenter.present(output)
 })
 
