@@ -40,7 +40,8 @@ export {
   ReplayHalted,
   RunInProgress,
   RunStopped,
-  TooManyFailures
+  TooManyFailures,
+  TooManyHeldKeys
 } from "./domain/ReplayError.ts"
 export { ReplayOutcome } from "./domain/ReplayOutcome.ts"
 export { ReplayPlan } from "./domain/ReplayPlan.ts"

@@ -111,6 +111,18 @@ export class TooManyFailures extends Schema.TaggedError<TooManyFailures>()("TooM
   }
 }
 
+/** More keys are held back behind letters that failed than a run can keep in mind. */
+export class TooManyHeldKeys extends Schema.TaggedError<TooManyHeldKeys>()("TooManyHeldKeys", {
+  /** Keys that were held since the process began. */
+  keys: Schema.Natural
+}) {
+  readonly hint =
+    'Find out from the audit why letters fail; then run again with the same run id, or start a run with orderOnFailure "release".'
+  override get message(): string {
+    return `${this.keys} keys are held back behind a letter that failed`
+  }
+}
+
 /** What can stop a run. */
 export const HaltCause = Schema.Union([
   EventBridgeError,
@@ -118,7 +130,8 @@ export const HaltCause = Schema.Union([
   CheckpointError,
   LeaseLost,
   RunStopped,
-  TooManyFailures
+  TooManyFailures,
+  TooManyHeldKeys
 ])
 export type HaltCause = typeof HaltCause.Type
 

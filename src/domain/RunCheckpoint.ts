@@ -12,7 +12,10 @@ export const RunOptions = Schema.Struct({
   maxAttempts: Schema.Int,
   destination: Schema.NullOr(Schema.String),
   failureReason: Schema.NullOr(Schema.String),
-  limit: Schema.NullOr(Schema.Int)
+  limit: Schema.NullOr(Schema.Int),
+  /** Whether letters of one key go in order. The function that tells the key is the caller's to keep, too. */
+  orderBy: Schema.Boolean,
+  orderOnFailure: Schema.Literals(["hold", "release"])
 })
 export type RunOptions = typeof RunOptions.Type
 
@@ -29,6 +32,8 @@ export const RunCheckpoint = Schema.Struct({
   /** The token of the first page not settled; `null` for the first of all. */
   pageToken: Schema.NullOr(Schema.String),
   tally: TallySnapshot,
+  /** Keys of letters that failed on settled pages, and hold back those behind them. */
+  heldKeys: Schema.Array(Schema.String),
   /** When the last page was settled, ISO 8601; `null` before the first. */
   lastSettledAt: Schema.NullOr(Schema.String),
   /** Why the run halted; `null` while it goes on, and after it was cut off. */

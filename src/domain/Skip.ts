@@ -6,7 +6,8 @@ export const SkipReason = Schema.Literals([
   "UNREADABLE_LETTER",
   "PAYLOAD_MISSING",
   "PAYLOAD_TOO_LARGE",
-  "MAX_ATTEMPTS_REACHED"
+  "MAX_ATTEMPTS_REACHED",
+  "HELD_BACK"
 ])
 export type SkipReason = typeof SkipReason.Type
 
@@ -21,6 +22,8 @@ export type Skip = Data.TaggedEnum<{
   PayloadTooLarge: { readonly bytes: number; readonly maxBytes: number }
   /** The service has retried it as often as is allowed. */
   MaxAttemptsReached: { readonly attempt: number; readonly maxAttempts: number }
+  /** An earlier letter of its key (`orderBy`) failed. A later run can replay both, in order. */
+  HeldBack: { readonly key: string }
 }>
 export const Skip = Data.taggedEnum<Skip>()
 
@@ -31,7 +34,8 @@ const reasons: { readonly [Tag in Skip["_tag"]]: SkipReason } = {
   UnreadableLetter: "UNREADABLE_LETTER",
   PayloadMissing: "PAYLOAD_MISSING",
   PayloadTooLarge: "PAYLOAD_TOO_LARGE",
-  MaxAttemptsReached: "MAX_ATTEMPTS_REACHED"
+  MaxAttemptsReached: "MAX_ATTEMPTS_REACHED",
+  HeldBack: "HELD_BACK"
 }
 
 export const reason = (skip: Skip): SkipReason => reasons[skip._tag]
@@ -42,5 +46,6 @@ export const describe: (skip: Skip) => string = Skip.$match({
   PayloadMissing: () => "the queue holds no payload for it",
   PayloadTooLarge: ({ bytes, maxBytes }) =>
     `its payload is ${integer.format(bytes)} bytes, the service takes ${integer.format(maxBytes)}`,
-  MaxAttemptsReached: ({ attempt, maxAttempts }) => `attempt ${attempt} of at most ${maxAttempts}`
+  MaxAttemptsReached: ({ attempt, maxAttempts }) => `attempt ${attempt} of at most ${maxAttempts}`,
+  HeldBack: ({ key }) => `held back: an earlier letter of the key "${key}" failed`
 })

@@ -4,7 +4,10 @@ const Counts = Schema.Record(Schema.String, Schema.Natural)
 
 /** What the emulator has seen. */
 export const EmulatorStats = Schema.Struct({
-  /** How often each idempotency key was accepted: more than once means a key was forgotten (`keyRetention`). */
+  /**
+   * How often each idempotency key was accepted, first accepted first: more than once means a key was forgotten
+   * (`keyRetention`).
+   */
   deliveries: Counts,
   /** Answers by route and status; `reset` stands for no answer. */
   requests: Schema.Record(Schema.String, Counts),

@@ -20,6 +20,9 @@ export class KeyLedger {
   private capacity = 1024
   private attempts = new Int32Array(this.capacity)
   private accepted = new Int32Array(this.capacity)
+  /** Which key each was that was accepted for the first time, one after the other. */
+  private acceptedRows = new Int32Array(this.capacity)
+  private acceptedCount = 0
   private acceptedAt = new Float64Array(this.capacity)
   /** Three columns a body: the first body seen under a key. */
   private first = new Int32Array(this.capacity * 3)
@@ -50,6 +53,7 @@ export class KeyLedger {
     }
     this.attempts = wider(this.attempts, 1)
     this.accepted = wider(this.accepted, 1)
+    this.acceptedRows = wider(this.acceptedRows, 1)
     this.first = wider(this.first, 3)
     this.content = wider(this.content, 3)
     const acceptedAt = new Float64Array(this.capacity)
@@ -81,6 +85,7 @@ export class KeyLedger {
     if (times > 0 && now < (this.acceptedAt[row] ?? 0) + this.retentionMillis) {
       return same(print, printAt(this.content, row)) ? "SameContent" : "OtherContent"
     }
+    if (times === 0) this.acceptedRows[this.acceptedCount++] = row
     this.accepted[row] = times + 1
     this.acceptedAt[row] = now
     this.content.set([print.a, print.b, print.length], row * 3)
@@ -96,8 +101,11 @@ export class KeyLedger {
     return Object.fromEntries(counts)
   }
 
+  /** In the order in which keys were accepted for the first time. */
   deliveries(): Record<string, number> {
-    return this.collect((row) => this.accepted[row] ?? 0, 0)
+    const keys = Array.from(this.rows.keys())
+    const rows = Array.from(this.acceptedRows.subarray(0, this.acceptedCount))
+    return Object.fromEntries(rows.map((row) => [keys[row] ?? "", this.accepted[row] ?? 0]))
   }
 
   retried(): Record<string, number> {

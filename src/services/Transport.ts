@@ -1,4 +1,4 @@
-import { Clock, Context, Duration, Effect, Exit, Layer, Option, Schedule, Stream } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Option, Schedule, Stream } from "effect"
 import { CircuitBreaker, RateLimiter } from "effect/persistence"
 import {
   EventBridgeError,
@@ -14,6 +14,7 @@ import { EventBridgeConfig } from "./EventBridgeConfig.ts"
 import type { Answer, Try } from "./Exchange.ts"
 import * as Exchange from "./Exchange.ts"
 import { Metrics } from "./Metrics.ts"
+import * as ServiceBreaker from "./ServiceBreaker.ts"
 import { ServiceHealth } from "./ServiceHealth.ts"
 
 /** What has happened to a call so far. Mutable, and of one call only. */
@@ -59,16 +60,19 @@ export class Transport extends Context.Service<
     const config = yield* EventBridgeConfig
     const metrics = yield* Metrics
     const limiter = yield* RateLimiter.RateLimiter
-    const breaker = yield* CircuitBreaker.make({
+    const key = config.baseUrl
+    const health = new ServiceHealth()
+    const circuit = yield* CircuitBreaker.make({
       tripPolicy: CircuitBreaker.consecutive(config.breaker.failures),
       openDuration: Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("5 seconds")]),
       maxOpenDuration: config.retry.maxRetryAfter
     })
     yield* metrics.breaker("Closed")
-    yield* breaker.transitions.pipe(
+    yield* circuit.transitions.pipe(
       Stream.runForEach((transition) => Effect.andThen(metrics.breaker(transition.to), tellOperator(transition))),
       Effect.forkScoped({ startImmediately: true })
     )
+    const breaker = ServiceBreaker.make(circuit, { health, key })
     const quietSchedule = RetryPolicy.schedule(config.retry)
     // A letter among thousands is retried quietly; a run that waits for its token or its next page says so.
     const scheduleOf = (operation: Operation) =>
@@ -83,22 +87,12 @@ export class Transport extends Context.Service<
               )
             )
           )
-    const key = config.baseUrl
-    const health = new ServiceHealth()
     const exchange = yield* Exchange.make({ health, maxRetryAfter: config.retry.maxRetryAfter })
     const holdSchedule = whileDown((now) => health.isDownFor(now) < Duration.toMillis(config.breaker.maxWait))
     const unavailable = (last: TryReason | undefined) =>
       new ServiceUnavailable({
         waitedMillis: Duration.toMillis(config.breaker.maxWait),
         ...(last === undefined ? {} : { last })
-      })
-
-    /** What the breaker makes of a try, and what it says of the service's health. */
-    const classify = (exit: Exit.Exit<Answer, TryReason>) =>
-      Effect.map(Clock.currentTimeMillis, (now) => {
-        const outcome = outcomeOf(exit)
-        health.note(outcome, now)
-        return outcome
       })
 
     const rateLimit =
@@ -122,14 +116,14 @@ export class Transport extends Context.Service<
             progress.lastFailureAt = now
           })
         ),
-        (self) => breaker.execute(self, { key, classify })
+        breaker.execute
       )
 
     /** Asks the probe once. A rate limit is an answer, too: who gives it is alive. */
     const ask = (probe: Effect.Effect<Try, EventBridgeError>) =>
       Effect.flatMap(probe, (attempt) =>
         Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.sleep(health.pauseFor(attempt.operation, now))).pipe(
-          Effect.andThen(breaker.execute(exchange(attempt), { key, classify }))
+          Effect.andThen(breaker.execute(exchange(attempt)))
         )
       ).pipe(
         Effect.asVoid,
@@ -147,7 +141,7 @@ export class Transport extends Context.Service<
     /** Waits while the breaker is open. One call asks for all: the others see that the breaker has closed. */
     const awaitClosed = (probe: Effect.Effect<Try, EventBridgeError>) =>
       untilBack(
-        Effect.flatMap(Effect.option(breaker.state(key)), (state) =>
+        Effect.flatMap(breaker.state, (state) =>
           Option.exists(state, ({ _tag }) => _tag === "Closed") ? Effect.void : ask(probe)
         )
       )
@@ -159,7 +153,7 @@ export class Transport extends Context.Service<
     ): Effect.Effect<never, TryReason | Held> => {
       if (isRejection(error)) return Effect.fail(held(error))
       if (!error.isRetryable || probe !== undefined) return Effect.fail(error)
-      return Effect.flatMap(Effect.option(breaker.state(key)), (state) =>
+      return Effect.flatMap(breaker.state, (state) =>
         Effect.fail(Option.exists(state, ({ _tag }) => _tag !== "Closed") ? held(error) : error)
       )
     }
@@ -277,20 +271,3 @@ const whileDown = (isWorthWaiting: (now: number) => boolean) =>
     ),
     Schedule.while(({ now }) => isWorthWaiting(now))
   )
-
-/** An answer shows the service alive, whatever it says; a rate limit shows neither. */
-const outcomeOf = (exit: Exit.Exit<Answer, TryReason>): CircuitBreaker.Outcome => {
-  const reason = Exit.findErrorOption(exit)
-  if (Option.isNone(reason)) return { _tag: Exit.isSuccess(exit) ? "Success" : "Ignored" }
-  switch (reason.value._tag) {
-    case "NetworkFailure":
-    case "RequestTimeout":
-      return CircuitBreaker.failure()
-    case "ServerTransient":
-      return CircuitBreaker.failure({ retryAfter: reason.value.retryAfterMillis })
-    case "RateLimited":
-      return { _tag: "Ignored" }
-    default:
-      return { _tag: "Success" }
-  }
-}

@@ -1,23 +1,45 @@
-import { type Cause, Effect, Latch, Queue } from "effect"
+import { type Cause, Effect, Latch, Queue, Result } from "effect"
+import { Skip } from "../domain/Skip.ts"
+import { KeyOrder } from "./KeyOrder.ts"
+import type { LeftOut, Selected } from "./LetterSelection.ts"
+import type { OpenPage } from "./PageLedger.ts"
+
+/** A letter that was read and has no outcome yet. */
+export interface OnItsWay {
+  readonly page: OpenPage
+  readonly decided: Result.Result<Selected, LeftOut>
+  /** An earlier process of the run may have sent it. */
+  readonly wasInFlight: boolean
+  /** It is sent after those of the same key that came before it. */
+  readonly key: string | undefined
+}
+
+/** Letters of keys that are busy are read past, to find others that can go: so many for each that is sent at once. */
+const readAhead = 32
 
 /**
- * Letters that were read and have no outcome yet. Reading goes on while there is room, so that those who work never
- * wait for a page while memory stays bounded. Mutable, and of one run only.
+ * Letters on their way. Reading goes on while there is room, so that those who send never wait for a page, while memory
+ * stays bounded. A letter that waits for its key keeps nobody from sending another. Mutable, and of one run only.
  */
-export class Backlog<Item> {
-  readonly #ready: Queue.Queue<Item, Cause.Done>
+export class Backlog {
+  readonly #ready: Queue.Queue<OnItsWay, Cause.Done>
+  /** Letters whose key has become free: they came before those that are ready, and go first. */
+  readonly #released: Array<OnItsWay> = []
+  readonly #order: KeyOrder<OnItsWay>
   readonly #room = Latch.makeUnsafe(true)
-  readonly #limit: number
+  readonly #concurrency: number
   #unfinished = 0
   #isComplete = false
 
-  private constructor(ready: Queue.Queue<Item, Cause.Done>, concurrency: number) {
+  private constructor(ready: Queue.Queue<OnItsWay, Cause.Done>, concurrency: number, heldKeys: ReadonlyArray<string>) {
     this.#ready = ready
-    this.#limit = 2 * concurrency
+    this.#order = new KeyOrder(heldKeys)
+    this.#concurrency = concurrency
   }
 
-  static make<Item>(concurrency: number): Effect.Effect<Backlog<Item>> {
-    return Effect.map(Queue.unbounded<Item, Cause.Done>(), (ready) => new Backlog(ready, concurrency))
+  /** `heldKeys`: of letters that failed in an earlier process of the run. */
+  static make(concurrency: number, heldKeys: ReadonlyArray<string>): Effect.Effect<Backlog> {
+    return Effect.map(Queue.unbounded<OnItsWay, Cause.Done>(), (ready) => new Backlog(ready, concurrency, heldKeys))
   }
 
   /** Waits until there is room for another page. */
@@ -25,28 +47,34 @@ export class Backlog<Item> {
     return this.#room.await
   }
 
-  /** The next letter, once there is one. Ends when there will be none. */
-  get take(): Effect.Effect<Item, Cause.Done> {
-    return Queue.take(this.#ready)
+  /** The next letter that can go, once there is one. Ends when there will be none. */
+  get take(): Effect.Effect<OnItsWay, Cause.Done> {
+    return Effect.suspend(() => {
+      const released = this.#released.shift()
+      return released === undefined ? Queue.take(this.#ready) : Effect.succeed(released)
+    })
   }
 
   /** The letters of a page, in queue order. */
-  add(items: ReadonlyArray<Item>): void {
-    this.#unfinished += items.length
-    Queue.offerAllUnsafe(this.#ready, items)
+  add(letters: ReadonlyArray<OnItsWay>): void {
+    this.#unfinished += letters.length
+    for (const letter of letters) this.#admit(letter)
     if (!this.#hasRoom) this.#room.closeUnsafe()
   }
 
-  /** A letter that was taken has its outcome. */
-  finish(): void {
+  /**
+   * A letter that was taken has its outcome; whoever took it takes the next. With `holds`, the later ones of its key are
+   * not to be sent.
+   */
+  finish({ key }: OnItsWay, holds: boolean): void {
     this.#unfinished--
+    if (key !== undefined && holds) for (const letter of this.#order.hold(key)) this.#holdBack(letter, key)
+    if (key !== undefined && !holds) {
+      const next = this.#order.release(key)
+      if (next !== undefined) this.#released.push(next)
+    }
     if (this.#hasRoom) this.#room.openUnsafe()
     this.#endWhenDone()
-  }
-
-  /** Nothing more is to be done: those who work find no further letter. */
-  close(): void {
-    Queue.endUnsafe(this.#ready)
   }
 
   /** There are no further pages. */
@@ -55,8 +83,29 @@ export class Backlog<Item> {
     this.#endWhenDone()
   }
 
+  /** Nothing more is to be done: whoever takes finds no further letter that is new. */
+  close(): void {
+    Queue.endUnsafe(this.#ready)
+  }
+
+  #admit(letter: OnItsWay): void {
+    const { key } = letter
+    const admitted = key === undefined ? "go" : this.#order.admit(key, letter)
+    if (admitted === "go") Queue.offerUnsafe(this.#ready, letter)
+    if (key !== undefined && admitted === "held") this.#holdBack(letter, key)
+  }
+
+  /** It still gets an outcome of its own: as a letter that is not sent. */
+  #holdBack(letter: OnItsWay, key: string): void {
+    const decided = Result.flatMap(letter.decided, (selected) =>
+      Result.fail<LeftOut>({ entry: Result.succeed(selected.letter), skip: Skip.HeldBack({ key }) })
+    )
+    Queue.offerUnsafe(this.#ready, { ...letter, decided, key: undefined })
+  }
+
   get #hasRoom(): boolean {
-    return this.#unfinished < this.#limit
+    const { waiting } = this.#order
+    return this.#unfinished - waiting < 2 * this.#concurrency && this.#unfinished < readAhead * this.#concurrency
   }
 
   #endWhenDone(): void {

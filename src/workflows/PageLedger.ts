@@ -9,6 +9,8 @@ export interface OpenPage {
   readonly wereInFlight: number
   readonly nextPageToken: string | undefined
   readonly tally: ReplayTally
+  /** Keys of its letters that failed and hold back others. */
+  readonly heldKeys: Array<string>
   remaining: number
 }
 
@@ -27,6 +29,11 @@ export interface Position {
 export class PageLedger {
   /** Letters of settled pages. */
   readonly settled: ReplayTally
+  /**
+   * Keys held back by letters of settled pages. Those of unsettled pages are not among them: such a letter is tried again
+   * when the run goes on, and may not be held back by itself.
+   */
+  readonly heldKeys: Array<string>
   /** All letters with an outcome, those of unsettled pages too. */
   readonly seen: ReplayTally
   readonly #open: Array<OpenPage> = []
@@ -34,8 +41,9 @@ export class PageLedger {
   #opened: number
   #position: Position
 
-  constructor(position: Position, settled: ReplayTally) {
+  constructor(position: Position, settled: ReplayTally, heldKeys: ReadonlyArray<string>) {
     this.settled = settled
+    this.heldKeys = Array.from(heldKeys)
     this.seen = new ReplayTally()
     this.seen.merge(settled)
     this.#position = position
@@ -63,6 +71,7 @@ export class PageLedger {
       wereInFlight: Math.max(0, this.#startedBefore - this.#opened),
       nextPageToken: page.nextPageToken,
       tally: new ReplayTally(),
+      heldKeys: [],
       remaining: letters
     }
     this.#open.push(opened)
@@ -71,9 +80,10 @@ export class PageLedger {
     return opened
   }
 
-  /** Takes an outcome, recorded already, and settles what it completes. */
-  add(page: OpenPage, outcome: ReplayOutcome): ReadonlyArray<OpenPage> {
+  /** Takes an outcome, recorded already, and the key it holds back, if any. Settles what it completes. */
+  add(page: OpenPage, outcome: ReplayOutcome, heldKey?: string): ReadonlyArray<OpenPage> {
     page.tally.add(outcome)
+    if (heldKey !== undefined) page.heldKeys.push(heldKey)
     this.seen.add(outcome)
     page.remaining--
     return this.settle()
@@ -85,6 +95,7 @@ export class PageLedger {
     for (let page = this.#open[0]; page !== undefined && page.remaining === 0; page = this.#open[0]) {
       this.#open.shift()
       this.settled.merge(page.tally)
+      this.heldKeys.push(...page.heldKeys)
       this.#position = {
         ...this.#position,
         settledPages: page.index + 1,

@@ -49,9 +49,12 @@ export class Replay extends Context.Service<
   {
     /** Starts a run for those who want its outcomes one by one, and its report whenever they like. */
     readonly start: (request: RunRequest) => Effect.Effect<ReplayRun.ReplayRun, StartError, Scope.Scope>
-    /** The outcomes of a run. */
+    /** The outcomes of a run, which is stopped when they are pulled no more. */
     readonly stream: (request: RunRequest) => Stream.Stream<ReplayOutcome, StartError | ReplayHalted>
-    /** Runs to the end of the queue and reports. Letters that failed are in the report, not in the error. */
+    /**
+     * Runs to the end of the queue and reports. Letters that failed are in the report, not in the error. Its interruption
+     * stops the run, which takes as long as letters are in flight, within `gracePeriod`.
+     */
     readonly run: (request: RunRequest) => Effect.Effect<ReplayReport, StartError | ReplayHalted>
     /** Reads the queue and tells what a run would do. Sends nothing. */
     readonly plan: (

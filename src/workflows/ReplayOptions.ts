@@ -23,6 +23,16 @@ export interface ReplayOptions {
   readonly maxAttempts?: number | undefined
   /** Deliver here instead of the letters' topic. The configured override by default, else none. */
   readonly destination?: string | undefined
+  /**
+   * Letters of the same key are sent one after the other, in queue order; others beside them. `undefined` for a letter
+   * that may go at any time. By default all may.
+   */
+  readonly orderBy?: ((letter: DeadLetter) => string | undefined) | undefined
+  /**
+   * What a letter that fails (rejected or exhausted) means for the later ones of its key: with `hold`, the default, they
+   * are skipped as `HELD_BACK`, for a later run to replay in order; with `release` they are sent.
+   */
+  readonly orderOnFailure?: "hold" | "release" | undefined
 }
 
 /** Which run it is, and what may change each time it goes on. */
@@ -48,7 +58,11 @@ export interface Selection {
   readonly options: RunOptions
   /** The letters the run is for, as far as their content tells. */
   readonly includes: (letter: DeadLetter) => boolean
+  /** The key of the letters that it is to be sent after; `undefined` for none. */
+  readonly keyOf: (letter: DeadLetter) => string | undefined
 }
+
+const noKey = () => undefined
 
 const whole = (name: string, value: number, least: number): ReadonlyArray<string> =>
   Number.isSafeInteger(value) && value >= least
@@ -74,7 +88,7 @@ const decodeTopicId = Schema.decodeUnknownResult(TopicId)
 export const resolve = Effect.fnUntraced(function* (options: ReplayOptions, further: ReadonlyArray<string> = []) {
   const config = yield* EventBridgeConfig
   const topicId = options.topicId ?? config.topicId
-  const { failureReason, limit, maxAttempts = 5, pageSize = defaultPageSize, select } = options
+  const { failureReason, limit, maxAttempts = 5, orderBy, pageSize = defaultPageSize, select } = options
   const topicIssues =
     topicId === undefined
       ? ["topicId is missing: name the topic, or set CXONE_TOPIC_ID"]
@@ -99,8 +113,11 @@ export const resolve = Effect.fnUntraced(function* (options: ReplayOptions, furt
       maxAttempts,
       destination,
       failureReason: failureReason ?? null,
-      limit: limit ?? null
+      limit: limit ?? null,
+      orderBy: orderBy !== undefined,
+      orderOnFailure: (orderBy === undefined ? undefined : options.orderOnFailure) ?? "hold"
     },
+    keyOf: orderBy ?? noKey,
     includes: (letter: DeadLetter) =>
       (failureReason === undefined || (letter.failureReason ?? "").includes(failureReason)) &&
       (select === undefined || select(letter))

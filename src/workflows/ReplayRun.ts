@@ -18,7 +18,7 @@ import { clientVersion } from "../domain/ClientVersion.ts"
 import type { DeadLetterPage } from "../domain/DeadLetterPage.ts"
 import type { EventBridgeError } from "../domain/EventBridgeError.ts"
 import { FailureShare } from "../domain/FailureShare.ts"
-import { CheckpointMismatch, type HaltCause, ReplayHalted, RunStopped } from "../domain/ReplayError.ts"
+import { CheckpointMismatch, type HaltCause, ReplayHalted, RunStopped, TooManyHeldKeys } from "../domain/ReplayError.ts"
 import type { ReplayOutcome } from "../domain/ReplayOutcome.ts"
 import { countsOf, type ReplayReport } from "../domain/ReplayReport.ts"
 import type * as ReplayRequest from "../domain/ReplayRequest.ts"
@@ -30,11 +30,11 @@ import { Checkpoints } from "../services/Checkpoints.ts"
 import { EventBridgeHttp } from "../services/EventBridgeHttp.ts"
 import { Metrics } from "../services/Metrics.ts"
 import { Notifier } from "../services/Notifier.ts"
-import { Backlog } from "./Backlog.ts"
+import { Backlog, type OnItsWay } from "./Backlog.ts"
 import { DeadLetterQueue } from "./DeadLetterQueue.ts"
 import * as LetterReplay from "./LetterReplay.ts"
-import { type LeftOut, LetterSelection, type Selected } from "./LetterSelection.ts"
-import { type OpenPage, PageLedger } from "./PageLedger.ts"
+import { LetterSelection } from "./LetterSelection.ts"
+import { PageLedger } from "./PageLedger.ts"
 import { defaultMaxFailureShare, type RunIdentity, type Selection } from "./ReplayOptions.ts"
 import * as RunWatch from "./RunWatch.ts"
 
@@ -59,11 +59,8 @@ export interface ReplayRun {
 const defaultConcurrency = 16
 const defaultGracePeriod: Duration.Input = "10 seconds"
 
-interface OnItsWay {
-  readonly page: OpenPage
-  readonly decided: Result.Result<Selected, LeftOut>
-  readonly wasInFlight: boolean
-}
+/** A checkpoint holds them all, and is written for each page. */
+const maxHeldKeys = 10_000
 
 /** Starts a run, or goes on with one that was cut off. */
 export const start = Effect.fnUntraced(function* (selection: Selection, identity: RunIdentity) {
@@ -108,10 +105,11 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
       startedLetters: origin.startedLetters,
       pageToken: origin.pageToken ?? undefined
     },
-    ReplayTally.restore(origin.tally)
+    ReplayTally.restore(origin.tally),
+    origin.heldKeys
   )
   const letters = new LetterSelection(selection, context, ledger.settled.selected)
-  const backlog = yield* Backlog.make<OnItsWay>(concurrency)
+  const backlog = yield* Backlog.make(concurrency, origin.heldKeys)
   const failures = new FailureShare(maxFailureShare)
   const notifications = yield* notifier.start
   const halting = yield* Latch.make()
@@ -162,6 +160,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
         lastSettledAt,
         halted: completed === null && halted !== undefined ? halted.message : null,
         tally: ledger.settled.snapshot(),
+        heldKeys: ledger.heldKeys,
         elapsedMillis: elapsedMillis(),
         report: completed
       })
@@ -192,12 +191,18 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
       decided.map((letter, index): OnItsWay => ({
         page: open,
         decided: letter,
-        wasInFlight: index < open.wereInFlight
+        wasInFlight: index < open.wereInFlight,
+        key: Result.isSuccess(letter) ? selection.keyOf(letter.success.letter) : undefined
       }))
     )
     yield* backlog.room
     return !letters.isFull
   })
+
+  const holdsBack = options.orderOnFailure === "hold"
+  let heldKeys = 0
+  const tooManyHeld = (heldKey: string | undefined) =>
+    heldKey !== undefined && ++heldKeys >= maxHeldKeys ? new TooManyHeldKeys({ keys: heldKeys }) : undefined
 
   const isAtEnd = (): boolean =>
     letters.isFull || (ledger.position.settledPages > 0 && ledger.position.pageToken === undefined)
@@ -209,7 +214,8 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
       : Stream.runForEachWhile(queue.pages({ topicId, pageSize, pageToken: ledger.position.pageToken }), openPage)
   }).pipe(Effect.catch(halt), Effect.andThen(Effect.sync(() => backlog.complete())))
 
-  const settleLetter = Effect.fnUntraced(function* ({ decided, page, wasInFlight }: OnItsWay) {
+  const settleLetter = Effect.fnUntraced(function* (letter: OnItsWay) {
+    const { decided, page, wasInFlight } = letter
     const outcome = Result.isSuccess(decided)
       ? yield* replay(decided.success, wasInFlight)
       : LetterReplay.leftOut(decided.failure)
@@ -222,9 +228,10 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     yield* audit.record(record)
     if (outcome._tag !== "Skipped") yield* notifications.notify(record)
     yield* metrics.letter(outcome)
-    const settled = ledger.add(page, outcome)
-    const tooMany = failures.add(outcome)
-    backlog.finish()
+    const heldKey = holdsBack && "error" in outcome ? letter.key : undefined
+    const settled = ledger.add(page, outcome, heldKey)
+    const tooMany = failures.add(outcome) ?? tooManyHeld(heldKey)
+    backlog.finish(letter, heldKey !== undefined)
     if (tooMany !== undefined) yield* halt(tooMany)
     if (settled.length > 0) {
       yield* watch.settled(settled)
@@ -322,6 +329,7 @@ const newRun = (runId: string, options: RunOptions, initiatedAt: string): RunChe
   lastSettledAt: null,
   halted: null,
   tally: new ReplayTally().snapshot(),
+  heldKeys: [],
   elapsedMillis: 0,
   report: null
 })
@@ -334,6 +342,17 @@ const finished = (report: ReplayReport): ReplayRun => ({
 })
 
 const compare = (started: RunOptions, given: RunOptions) =>
-  (["topicId", "pageSize", "maxAttempts", "destination", "failureReason", "limit"] as const)
+  (
+    [
+      "topicId",
+      "pageSize",
+      "maxAttempts",
+      "destination",
+      "failureReason",
+      "limit",
+      "orderBy",
+      "orderOnFailure"
+    ] as const
+  )
     .filter((option) => started[option] !== given[option])
     .map((option) => ({ option, started: String(started[option]), given: String(given[option]) }))

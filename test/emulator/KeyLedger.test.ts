@@ -32,4 +32,17 @@ describe("KeyLedger", () => {
     assert.deepStrictEqual(ledger.distinctBodies(), { key: 2 })
     assert.deepStrictEqual(ledger.deliveries(), { key: 2 })
   })
+
+  it("tells what it took in the order it took it, however keys were seen before", () => {
+    const ledger = new KeyLedger(1000)
+    const keys = Array.from({ length: 3000 }, (_, index) => `key-${index}`)
+    for (const key of keys) ledger.seen(key, "{}")
+    const order = keys.toSorted((left, right) =>
+      left.endsWith("7") === right.endsWith("7") ? 0 : left.endsWith("7") ? -1 : 1
+    )
+    for (const key of order) ledger.accept(key, "{}", 0)
+    ledger.accept("key-5", "{}", 2000)
+    assert.deepStrictEqual(Object.keys(ledger.deliveries()), order)
+    assert.strictEqual(ledger.deliveries()["key-5"], 2)
+  })
 })

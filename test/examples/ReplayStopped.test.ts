@@ -126,12 +126,17 @@ describe("a second Ctrl-C", () => {
   it.live("ends at once, and the run can go on all the same", () =>
     Effect.gen(function* () {
       let isStuck = true
+      let stuck = 0
       const server: ForeignServer = yield* foreign(size, {
-        delay: () => (isStuck && server.bodies.size >= 15 ? 60_000 : 5)
+        delay: () => {
+          if (!isStuck || server.bodies.size < 15) return 5
+          stuck++
+          return 60_000
+        }
       })
       const state = yield* folder
       const running = yield* start("replay.ts", args(state), environment(server))
-      yield* eventually(() => server.bodies.size >= 15 || !running.isRunning())
+      yield* eventually(() => stuck > 0 || !running.isRunning())
       yield* insist(running)
       const ended = yield* running.ended
       assert.strictEqual(ended.code, 130, ended.stderr)

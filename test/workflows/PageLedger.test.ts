@@ -35,7 +35,7 @@ describe("the ledger of pages", () => {
     "settles pages in order, never past an unfinished one, whatever order letters end in",
     { sizes, draws, started },
     ({ draws: order, sizes: pages, started: startedLetters }) => {
-      const ledger = new PageLedger({ settledPages: 0, startedLetters, pageToken: undefined }, new ReplayTally())
+      const ledger = new PageLedger({ settledPages: 0, startedLetters, pageToken: undefined }, new ReplayTally(), [])
       const left = [...pages]
       let opened = 0
       let done = 0

@@ -4,10 +4,20 @@ import type { RunCheckpoint } from "../../../src/index.ts"
 export const checkpoint: RunCheckpoint = {
   version: 1,
   runId: "run/1 ü",
-  options: { topicId: "t", pageSize: 50, maxAttempts: 5, destination: null, failureReason: null, limit: null },
+  options: {
+    topicId: "t",
+    pageSize: 50,
+    maxAttempts: 5,
+    destination: null,
+    failureReason: null,
+    limit: null,
+    orderBy: false,
+    orderOnFailure: "hold"
+  },
   initiatedAt: "2024-05-11T09:15:22.103Z",
   settledPages: 2,
   startedLetters: 4,
+  heldKeys: [],
   pageToken: "eyJwYWdlIjoyfQ==",
   lastSettledAt: "2024-05-11T09:15:24.103Z",
   halted: null,

@@ -1,0 +1,97 @@
+import { Clock, Effect, Exit, Option } from "effect"
+import { CircuitBreaker } from "effect/persistence"
+import type { TryReason } from "../domain/EventBridgeError.ts"
+import type { Answer } from "./Exchange.ts"
+import type { ServiceHealth } from "./ServiceHealth.ts"
+
+/** The circuit breaker of the service, as its tries need it. */
+export interface ServiceBreaker {
+  /** Runs a try unless the circuit is open, and takes its end into account. */
+  readonly execute: (
+    self: Effect.Effect<Answer, TryReason>
+  ) => Effect.Effect<Answer, TryReason | CircuitBreaker.CircuitBreakerError>
+  /** Absent when the breaker's store cannot tell. */
+  readonly state: Effect.Effect<Option.Option<CircuitBreaker.State>>
+}
+
+/**
+ * Asking a breaker costs more than the rest of a try, and a success after a success tells it nothing. So it is not asked
+ * while the circuit is closed and no try has failed; from the first failure on, until a success, every try goes through
+ * it. Where processes share the breaker's store, one that is well learns of the others' trouble by its own first failure.
+ */
+export const make = (
+  breaker: CircuitBreaker.CircuitBreaker,
+  { health, key }: { readonly health: ServiceHealth; readonly key: string }
+): ServiceBreaker => {
+  let isSound = false
+  let failures = 0
+
+  const state = Effect.option(breaker.state(key))
+  const isClosed = Effect.map(
+    state,
+    Option.exists(({ _tag }) => _tag === "Closed")
+  )
+
+  /** What the breaker makes of a try, and what it says of the service's health. */
+  const classify = (exit: Exit.Exit<Answer, TryReason>) =>
+    Effect.map(Clock.currentTimeMillis, (now) => {
+      const outcome = outcomeOf(exit)
+      health.note(outcome, now)
+      if (outcome._tag === "Failure") {
+        isSound = false
+        failures++
+      }
+      return outcome
+    })
+
+  const asked = (self: Effect.Effect<Answer, TryReason>) =>
+    Effect.suspend(() => {
+      const failuresBefore = failures
+      return Effect.tap(breaker.execute(self, { key, classify }), () =>
+        Effect.map(isClosed, (closed) => {
+          // A failure meanwhile may have been counted after this success.
+          isSound = closed && failures === failuresBefore
+        })
+      )
+    })
+
+  /** Tells the breaker how a try ended that it was not asked for. Once the circuit has opened, it is of the past. */
+  const settle = (exit: Exit.Exit<Answer, TryReason>): Effect.Effect<Answer, TryReason> =>
+    Effect.flatMap(classify(exit), (outcome) => {
+      if (isSound || outcome._tag === "Ignored") return exit
+      const told = breaker.execute(exit, { key, classify: () => outcome })
+      return Effect.flatMap(isClosed, (closed) =>
+        closed ? Effect.catchTag(told, "CircuitBreakerError", () => exit) : exit
+      )
+    })
+
+  const execute = (self: Effect.Effect<Answer, TryReason>) =>
+    Effect.suspend(() =>
+      isSound
+        ? Effect.matchEffect(self, {
+            onSuccess: (answer) => settle(Exit.succeed(answer)),
+            onFailure: (reason) => settle(Exit.fail(reason))
+          })
+        : asked(self)
+    )
+
+  return { execute, state }
+}
+
+/** An answer shows the service alive, whatever it says; a rate limit shows neither. */
+const outcomeOf = (exit: Exit.Exit<Answer, TryReason>): CircuitBreaker.Outcome => {
+  if (Exit.isSuccess(exit)) return CircuitBreaker.success
+  const reason = Exit.findErrorOption(exit)
+  if (Option.isNone(reason)) return CircuitBreaker.ignored
+  switch (reason.value._tag) {
+    case "NetworkFailure":
+    case "RequestTimeout":
+      return CircuitBreaker.failure()
+    case "ServerTransient":
+      return CircuitBreaker.failure({ retryAfter: reason.value.retryAfterMillis })
+    case "RateLimited":
+      return CircuitBreaker.ignored
+    default:
+      return CircuitBreaker.success
+  }
+}

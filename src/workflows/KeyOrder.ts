@@ -1,0 +1,49 @@
+/**
+ * Lets the letters of a key go one after the other, in the order they come. A key takes memory only while a letter of it
+ * is on its way, and where one failed and holds back those behind it. Mutable, and of one run only.
+ */
+export class KeyOrder<Item> {
+  /** Keys with a letter on its way, and those that wait behind it. */
+  readonly #busy = new Map<string, Array<Item>>()
+  readonly #held: Set<string>
+  #waiting = 0
+
+  constructor(held: ReadonlyArray<string>) {
+    this.#held = new Set(held)
+  }
+
+  /** How many wait behind a letter of their key. */
+  get waiting(): number {
+    return this.#waiting
+  }
+
+  /** Takes the next letter of a key. One that waits is handed out again, by `release` or by `hold`. */
+  admit(key: string, item: Item): "go" | "wait" | "held" {
+    if (this.#held.has(key)) return "held"
+    const behind = this.#busy.get(key)
+    if (behind === undefined) {
+      this.#busy.set(key, [])
+      return "go"
+    }
+    behind.push(item)
+    this.#waiting++
+    return "wait"
+  }
+
+  /** The letter that was on its way is out of it: the one that goes now. */
+  release(key: string): Item | undefined {
+    const next = this.#busy.get(key)?.shift()
+    if (next === undefined) this.#busy.delete(key)
+    else this.#waiting--
+    return next
+  }
+
+  /** It failed: those that are not to go, and no later one is. */
+  hold(key: string): ReadonlyArray<Item> {
+    const behind = this.#busy.get(key) ?? []
+    this.#busy.delete(key)
+    this.#waiting -= behind.length
+    this.#held.add(key)
+    return behind
+  }
+}
