@@ -80,11 +80,23 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     runId = SecureRandom.uuidV7Unsafe()
   } = identity
 
+  const load = identity.runId === undefined ? Effect.succeedNone : checkpoints.load(runId)
+  const check = ({ options: started }: RunCheckpoint) => {
+    const differences = compare(started, options)
+    return differences.length === 0 ? Effect.void : Effect.fail(new CheckpointMismatch({ runId, differences }))
+  }
+
+  // A run that is complete is nobody's any more, and its report there for all.
+  const earlier = yield* load
+  if (Option.isSome(earlier) && earlier.value.report !== null) {
+    yield* check(earlier.value)
+    return finished(earlier.value.report)
+  }
   const lease = yield* checkpoints.acquire(runId)
-  const saved = identity.runId === undefined ? Option.none() : yield* checkpoints.load(runId)
+  // Once more, now that nobody else works on it.
+  const saved = yield* load
   if (Option.isSome(saved)) {
-    const differences = compare(saved.value.options, options)
-    if (differences.length > 0) return yield* new CheckpointMismatch({ runId, differences })
+    yield* check(saved.value)
     if (saved.value.report !== null) return finished(saved.value.report)
   }
   const watch = yield* RunWatch.start(runId, options)
