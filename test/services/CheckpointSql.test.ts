@@ -2,7 +2,7 @@ import { afterAll, assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Scope } from "effect"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
-import { CheckpointSql, Checkpoints, RunInProgress } from "../../src/index.ts"
+import { CheckpointSql, Checkpoints, ProcessIdentity, RunInProgress } from "../../src/index.ts"
 import { database } from "./support/Database.ts"
 import { layerIdentity, type Named } from "./support/Processes.ts"
 import { checkpoint } from "./support/Runs.ts"
@@ -69,6 +69,26 @@ describe("runs in a database", () => {
       yield* Effect.provide(age(5), here)
       yield* Effect.provide(acquire, here)
       assert.instanceOf(yield* Effect.flip(Effect.provide(acquire, elsewhere)), RunInProgress)
+    })
+  )
+
+  it.live("one that is renewed at the last moment is not taken", () =>
+    Effect.gen(function* () {
+      yield* empty
+      const elsewhere = yield* open({ pid: 1, host: "elsewhere" })
+      yield* Effect.provide(acquire, elsewhere)
+      yield* Effect.provide(age(30), elsewhere)
+      // Asked for after the lease was seen to have expired, and before it is taken.
+      const identity = Layer.succeed(ProcessIdentity, {
+        self: { host: "here", pid: 2, instance: "started-2" },
+        stateOf: () => Effect.as(Effect.orDie(Effect.provide(age(-30), elsewhere)), "unknown")
+      })
+      const runs = Checkpoints.layer.pipe(
+        Layer.provide(CheckpointSql.layer),
+        Layer.provide(identity),
+        Layer.provide(connect)
+      )
+      assert.instanceOf(yield* Effect.flip(Effect.scoped(Effect.provide(acquire, Layer.fresh(runs)))), RunInProgress)
     })
   )
 

@@ -205,6 +205,7 @@ export const storeSuite = (make: Effect.Effect<Store, never, Scope.Scope>, optio
           { concurrency: "unbounded" }
         )
         assert.lengthOf(results.filter(Result.isSuccess), 1, `round ${round}`)
+        for (const { failure } of results.filter(Result.isFailure)) assert.instanceOf(failure, RunInProgress)
         yield* Scope.close(scope, Exit.void)
       }
     })
