@@ -6,7 +6,8 @@ import { Schema } from "effect"
 export const DeadLetter = Schema.StructWithRest(
   Schema.Struct({
     eventId: Schema.NonEmptyString,
-    topicId: Schema.NonEmptyString,
+    /** A segment of the path it is replayed to: `.` and `..` would be another path. */
+    topicId: Schema.NonEmptyString.check(Schema.isPattern(/^(?!\.{1,2}$)/)),
     /**
      * The event itself: whatever JSON it was, with numbers beyond a double as `JSON.rawJSON` values. Absent or `null`
      * when the queue has lost it.

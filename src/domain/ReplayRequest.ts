@@ -1,5 +1,6 @@
 import { Result, Schema } from "effect"
 import type { DeadLetter } from "./DeadLetter.ts"
+import { rootMessage } from "./Failure.ts"
 import * as IdempotencyKey from "./IdempotencyKey.ts"
 import { Skip } from "./Skip.ts"
 
@@ -50,7 +51,8 @@ export interface ReplayContext {
 export interface ReplayRequest {
   readonly topicId: string
   readonly idempotencyKey: string
-  readonly body: ReplayBody
+  /** `ReplayBody` as JSON, byte for byte as it goes out with every try. */
+  readonly body: string
 }
 
 /** The attempt a replay of this letter would be: one more than the service has counted. */
@@ -59,9 +61,19 @@ export const currentAttempt = (letter: DeadLetter): number => (letter.retryCount
 export const idempotencyKey = (letter: DeadLetter): string =>
   IdempotencyKey.make(letter.eventId, currentAttempt(letter))
 
+/** UTF-8 says a UTF-16 code unit in three bytes at most. */
+const maxBytesPerUnit = 3
+
 /** The size of a letter's payload as the service counts it: bytes of JSON in UTF-8. */
 export const payloadBytes = (letter: DeadLetter): number =>
   new TextEncoder().encode(JSON.stringify(letter.payload)).length
+
+/** A nesting of some thousand levels is more than `JSON.stringify` takes. */
+const toJson = (value: unknown): Result.Result<string, Skip> =>
+  Result.try({
+    try: () => JSON.stringify(value),
+    catch: (cause) => Skip.UnreadableLetter({ issue: `its payload cannot be written as JSON: ${rootMessage(cause)}` })
+  })
 
 /** The replay of a letter, or why it is not to be replayed. A pure function of the letter and its run. */
 export const build = (letter: DeadLetter, context: ReplayContext): Result.Result<ReplayRequest, Skip> => {
@@ -72,30 +84,29 @@ export const build = (letter: DeadLetter, context: ReplayContext): Result.Result
   if (attempt > context.maxAttempts) {
     return Result.fail(Skip.MaxAttemptsReached({ attempt, maxAttempts: context.maxAttempts }))
   }
-  const bytes = payloadBytes(letter)
-  if (bytes > maxPayloadBytes) {
-    return Result.fail(Skip.PayloadTooLarge({ bytes, maxBytes: maxPayloadBytes }))
-  }
   const key = idempotencyKey(letter)
-  return Result.succeed({
-    topicId: letter.topicId,
+  const body: ReplayBody = {
+    eventId: letter.eventId,
     idempotencyKey: key,
-    body: {
-      eventId: letter.eventId,
-      idempotencyKey: key,
-      originalPayload: letter.payload,
-      retryMatrix: {
-        currentAttempt: attempt,
-        maxAllowed: context.maxAttempts,
-        firstFailure: letter.firstFailureTimestamp ?? null,
-        lastFailure: letter.lastFailureTimestamp ?? null,
-        failureReason: letter.failureReason ?? null
-      },
-      routingDirective: {
-        destinationOverride: context.destination ?? null,
-        preserveOriginalTopic: context.destination === undefined
-      },
-      replayMetadata: { initiatedAt: context.initiatedAt, clientVersion: context.clientVersion }
-    }
+    originalPayload: letter.payload,
+    retryMatrix: {
+      currentAttempt: attempt,
+      maxAllowed: context.maxAttempts,
+      firstFailure: letter.firstFailureTimestamp ?? null,
+      lastFailure: letter.lastFailureTimestamp ?? null,
+      failureReason: letter.failureReason ?? null
+    },
+    routingDirective: {
+      destinationOverride: context.destination ?? null,
+      preserveOriginalTopic: context.destination === undefined
+    },
+    replayMetadata: { initiatedAt: context.initiatedAt, clientVersion: context.clientVersion }
+  }
+  return Result.flatMap(toJson(body), (json) => {
+    // The payload is part of the body: hardly any letter has a body so large that its payload must be measured.
+    const bytes = json.length * maxBytesPerUnit > maxPayloadBytes ? payloadBytes(letter) : 0
+    return bytes > maxPayloadBytes
+      ? Result.fail(Skip.PayloadTooLarge({ bytes, maxBytes: maxPayloadBytes }))
+      : Result.succeed({ topicId: letter.topicId, idempotencyKey: key, body: json })
   })
 }

@@ -10,19 +10,24 @@ import * as AuditVerifier from "./AuditVerifier.ts"
 export class Audit extends Context.Service<
   Audit,
   {
-    /** Succeeds once the record is kept: for a file, once it is on disk. */
-    readonly record: (record: AuditRecord) => Effect.Effect<void, AuditError>
+    /** Succeeds once the records are kept, in their order: for a file, once they are on disk. */
+    readonly record: (records: ReadonlyArray<AuditRecord>) => Effect.Effect<void, AuditError>
     /** The end of the chain, for those sinks that keep one: noted elsewhere, it shows later that nothing was cut off. */
     readonly head: Effect.Effect<AuditHead | undefined>
   }
 >()("effect-cxone-eventbridge/services/Audit") {
   /** Records as structured log entries: what went well at level `Info`, all else at `Warn`. */
   static readonly layerLogger: Layer.Layer<Audit> = Layer.succeed(Audit, {
-    record: (record) => {
-      const message = "event_id" in record ? "replay audit" : "subscription audit"
-      const isWell = record.status === "SUCCESS" || record.status === "UNCHANGED"
-      return Effect.annotateLogs(isWell ? Effect.logInfo(message) : Effect.logWarning(message), record)
-    },
+    record: (records) =>
+      Effect.forEach(
+        records,
+        (record) => {
+          const message = "event_id" in record ? "replay audit" : "subscription audit"
+          const isWell = record.status === "SUCCESS" || record.status === "UNCHANGED"
+          return Effect.annotateLogs(isWell ? Effect.logInfo(message) : Effect.logWarning(message), record)
+        },
+        { discard: true }
+      ),
     head: Effect.undefined
   })
 
@@ -31,10 +36,12 @@ export class Audit extends Context.Service<
     Effect.sync(() => {
       const records: Array<ReplayAuditRecord> = []
       const subscriptionRecords: Array<SubscriptionAuditRecord> = []
-      const record = (added: AuditRecord) =>
+      const record = (added: ReadonlyArray<AuditRecord>) =>
         Effect.sync(() => {
-          if ("event_id" in added) records.push(added)
-          else subscriptionRecords.push(added)
+          for (const one of added) {
+            if ("event_id" in one) records.push(one)
+            else subscriptionRecords.push(one)
+          }
         })
       return Context.make(AuditMemory, { records, subscriptionRecords }).pipe(
         Context.add(Audit, { record, head: Effect.undefined })
@@ -65,7 +72,7 @@ export class Audit extends Context.Service<
         const one = Context.get(firstContext, Audit)
         const other = Context.get(secondContext, Audit)
         return {
-          record: (record) => Effect.andThen(one.record(record), other.record(record)),
+          record: (records) => Effect.andThen(one.record(records), other.record(records)),
           head: Effect.flatMap(one.head, (head) => (head === undefined ? other.head : Effect.succeed(head)))
         }
       })

@@ -109,11 +109,12 @@ export const make = Effect.fnUntraced(function* (
   yield* Effect.addFinalizer(() => batch.close(failure("it is closed")))
   if (durability === "interval") yield* sync.pipe(Effect.repeat(Schedule.spaced("1 second")), Effect.forkScoped)
 
-  const record = (added: AuditRecord): Effect.Effect<void, AuditError> =>
+  const record = (records: ReadonlyArray<AuditRecord>): Effect.Effect<void, AuditError> =>
     Effect.suspend(() => {
-      const text = AuditChain.canonical(added)
-      if (Result.isFailure(text)) return Effect.fail(failure(`the record is no JSON: ${text.failure}`))
-      return batch.submit(text.success)
+      const texts = Result.all(records.map(AuditChain.canonical))
+      return Result.isSuccess(texts)
+        ? batch.submit(texts.success)
+        : Effect.fail(failure(`a record is no JSON: ${texts.failure}`))
     })
 
   return { record, head: Effect.sync((): AuditHead => head) }

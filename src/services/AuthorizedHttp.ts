@@ -1,28 +1,37 @@
-import { Context, type Duration, Effect, Layer, type Redacted, Result } from "effect"
-import { HttpClient, type HttpClientError, HttpClientRequest } from "effect/http"
+import { Context, type Duration, Effect, Layer, Redacted, Result } from "effect"
+import { HttpClient, HttpClientRequest } from "effect/http"
+import { HttpApiClient } from "effect/http-api"
+import { EventBridgeApi } from "../api/EventBridgeApi.ts"
 import { EventBridgeError, Forbidden, MalformedResponse } from "../domain/EventBridgeError.ts"
 import { missingScopes, type Operation, scopesOf } from "../domain/Operation.ts"
 import { EventBridgeConfig } from "./EventBridgeConfig.ts"
 import { type AccessToken, Token } from "./Token.ts"
-import type { Answer, Try } from "./Exchange.ts"
+import type { Try } from "./Exchange.ts"
 import { type Progress, Transport, type TryError } from "./Transport.ts"
 
-/** The token a request goes out with. */
-export class Bearer extends Context.Service<Bearer, AccessToken>()(
-  "effect-cxone-eventbridge/services/AuthorizedHttp/Bearer"
-) {}
+/** What goes to the configured base URL with a token. */
+export interface Authorized {
+  readonly client: HttpClient.HttpClient
+  /** The routes of the service, over `client`. */
+  readonly routes: HttpApiClient.ForApi<typeof EventBridgeApi>
+}
 
 /** One call of a route that wants a bearer token. */
 export interface AuthorizedCall<A> {
   readonly operation: Operation
   /** How long one try may take. */
   readonly timeout: Duration.Duration
-  /** Sends the request through `client`. */
-  readonly send: Effect.Effect<Effect.Success<Try["send"]>, Effect.Error<Try["send"]>, Bearer>
+  readonly send: (authorized: Authorized) => Try["send"]
   /** Reads the body of a success; a failure says what is wrong with it. */
   readonly read: (body: string) => Result.Result<A, string>
   /** Shows whether the service is alive, when this call's failures may be the service's. See `Progress.probe`. */
   readonly probe?: Pick<AuthorizedCall<A>, "operation" | "timeout" | "send"> | undefined
+}
+
+interface Authorization extends Authorized {
+  readonly accessToken: AccessToken
+  /** The service has taken the token at least once: refused later, it was revoked, which says nothing of credentials. */
+  isTaken: boolean
 }
 
 /** However often tokens are revoked under a call, it asks for no more new ones than this. */
@@ -32,8 +41,6 @@ const maxRenewals = 3
 export class AuthorizedHttp extends Context.Service<
   AuthorizedHttp,
   {
-    /** For the routes' clients. Requests go to the configured base URL. */
-    readonly client: HttpClient.HttpClient.With<HttpClientError.HttpClientError, Bearer>
     readonly call: <A>(call: AuthorizedCall<A>) => Effect.Effect<A, EventBridgeError>
     /**
      * Gets a token and checks that it has the scopes these calls need, as far as the service tells. Fails before
@@ -46,30 +53,36 @@ export class AuthorizedHttp extends Context.Service<
     const config = yield* EventBridgeConfig
     const transport = yield* Transport
     const token = yield* Token
-    const client = (yield* HttpClient.HttpClient).pipe(
-      HttpClient.mapRequest((request) =>
-        request.pipe(
-          HttpClientRequest.prependUrl(config.baseUrl),
-          HttpClientRequest.acceptJson,
-          HttpClientRequest.setHeader("x-genesys-client-name", config.clientName)
-        )
-      ),
-      HttpClient.mapRequestEffect((request) =>
-        Effect.map(Bearer, (accessToken) => HttpClientRequest.bearerToken(request, accessToken.value))
-      )
-    )
+    const httpClient = yield* HttpClient.HttpClient
 
-    // Tokens the service has taken at least once: refused later, they were revoked, which says nothing of credentials.
-    const taken = new WeakSet<Redacted.Redacted>()
+    let current: Authorization | undefined
+
+    /** The routes with a token are made once a token, not once a request. */
+    const authorization: Effect.Effect<Authorization, EventBridgeError> = Effect.flatMap(token.get, (accessToken) => {
+      if (current?.accessToken.value === accessToken.value) return Effect.succeed(current)
+      const client = HttpClient.mapRequest(httpClient, (request) =>
+        HttpClientRequest.prependUrl(request, config.baseUrl).pipe(
+          HttpClientRequest.setHeaders({
+            accept: "application/json",
+            authorization: `Bearer ${Redacted.value(accessToken.value)}`,
+            "x-genesys-client-name": config.clientName
+          })
+        )
+      )
+      return Effect.map(
+        HttpApiClient.makeWith(EventBridgeApi, { httpClient: client }),
+        (routes) => (current = { accessToken, client, routes, isTaken: false })
+      )
+    })
 
     const tryWith = (
       { operation, send, timeout }: Pick<AuthorizedCall<unknown>, "operation" | "timeout" | "send">,
-      accessToken: AccessToken
+      authorization: Authorization
     ): Try => ({
       operation,
       timeout,
-      secrets: [accessToken.value, config.clientSecret],
-      send: Effect.provideService(send, Bearer, accessToken)
+      secrets: [authorization.accessToken.value, config.clientSecret],
+      send: send(authorization)
     })
 
     /** Sends with the token; when it is refused, once more with another one. */
@@ -77,33 +90,34 @@ export class AuthorizedHttp extends Context.Service<
       request: AuthorizedCall<A>,
       progress: Progress,
       renewals = 0
-    ): Effect.Effect<Answer, TryError | EventBridgeError> =>
-      Effect.flatMap(token.get, (accessToken) =>
-        transport.send(tryWith(request, accessToken), progress).pipe(
-          Effect.tap(() => Effect.sync(() => taken.add(accessToken.value))),
-          Effect.catchTag("Unauthorized", (error) =>
-            Effect.flatMap(token.invalidate(accessToken), (wasCurrent) => {
-              const isRevoked = taken.has(accessToken.value) || !wasCurrent
-              return renewals < (isRevoked ? maxRenewals : 1)
-                ? authorized(request, progress, renewals + 1)
-                : Effect.fail(error)
-            })
-          )
-        )
+    ): Effect.Effect<A, TryError | EventBridgeError> =>
+      Effect.flatMap(authorization, (authorization) =>
+        Effect.matchEffect(transport.send(tryWith(request, authorization), progress), {
+          onSuccess: ({ body, status }) => {
+            authorization.isTaken = true
+            const read = request.read(body)
+            return Result.isSuccess(read)
+              ? Effect.succeed(read.success)
+              : Effect.fail(new MalformedResponse({ status, detail: read.failure }))
+          },
+          onFailure: (error) =>
+            error._tag === "Unauthorized"
+              ? Effect.flatMap(token.invalidate(authorization.accessToken), (wasCurrent) => {
+                  const isRevoked = authorization.isTaken || !wasCurrent
+                  return renewals < (isRevoked ? maxRenewals : 1)
+                    ? authorized(request, progress, renewals + 1)
+                    : Effect.fail(error)
+                })
+              : Effect.fail(error)
+        })
       )
 
     const call = <A>(request: AuthorizedCall<A>) => {
       const { probe } = request
       return transport.retrying(
         request.operation,
-        (progress) =>
-          Effect.flatMap(authorized(request, progress), ({ body, status }) =>
-            Result.match(request.read(body), {
-              onSuccess: (value): Effect.Effect<A, TryError> => Effect.succeed(value),
-              onFailure: (detail) => Effect.fail(new MalformedResponse({ status, detail }))
-            })
-          ),
-        probe === undefined ? undefined : Effect.map(token.get, (accessToken) => tryWith(probe, accessToken))
+        (progress) => authorized(request, progress),
+        probe === undefined ? undefined : Effect.map(authorization, (authorization) => tryWith(probe, authorization))
       )
     }
 
@@ -122,7 +136,7 @@ export class AuthorizedHttp extends Context.Service<
       })
     })
 
-    return AuthorizedHttp.of({ client, call, authorize })
+    return AuthorizedHttp.of({ call, authorize })
   })
 
   static readonly layer: Layer.Layer<

@@ -8,8 +8,8 @@ interface Group<Item, E> {
 
 /** Work that serves all who have asked for it by the time it begins. */
 export interface Batch<Item, E> {
-  /** Hands an item over, and waits until the work on its group is done. Fails as that does. */
-  readonly submit: (item: Item) => Effect.Effect<void, E>
+  /** Hands items over, and waits until the work on their group is done. Fails as that does. */
+  readonly submit: (items: ReadonlyArray<Item>) => Effect.Effect<void, E>
   /** Fails what is submitted from now on, and what waits for its turn. Work that has begun is done first. */
   readonly close: (error: E) => Effect.Effect<void>
 }
@@ -35,11 +35,11 @@ export const make = Effect.fnUntraced(function* <Item, E>(
   })
   yield* wake.await.pipe(Effect.andThen(Effect.uninterruptible(workOnGroup)), Effect.forever, Effect.forkScoped)
 
-  const submit = (item: Item): Effect.Effect<void, E> =>
+  const submit = (items: ReadonlyArray<Item>): Effect.Effect<void, E> =>
     Effect.suspend(() => {
       if (closed !== undefined) return Effect.fail(closed.error)
       const group = (waiting ??= { items: [], done: Deferred.makeUnsafe() })
-      group.items.push(item)
+      group.items.push(...items)
       // Last, as the group may be taken at once.
       wake.openUnsafe()
       return Deferred.await(group.done)

@@ -1,5 +1,5 @@
 import { Context, Effect, Layer, Result, Schema } from "effect"
-import type { HttpClient } from "effect/http"
+import { HttpBody, type HttpClient } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
 import { EventBridgeApi, SubscriptionPageBody } from "../api/EventBridgeApi.ts"
 import * as DeadLetterPage from "../domain/DeadLetterPage.ts"
@@ -64,8 +64,7 @@ export class EventBridgeHttp extends Context.Service<
 >()("effect-cxone-eventbridge/services/EventBridgeHttp") {
   static readonly make = Effect.gen(function* () {
     const { timeouts } = yield* EventBridgeConfig
-    const { authorize, call, client } = yield* AuthorizedHttp
-    const routes = yield* HttpApiClient.makeWith(EventBridgeApi, { httpClient: client })
+    const { authorize, call } = yield* AuthorizedHttp
     const responseMode = "response-only"
 
     const listDeadLetters = Effect.fn("EventBridgeHttp.listDeadLetters")(
@@ -73,27 +72,28 @@ export class EventBridgeHttp extends Context.Service<
         call({
           operation: "ListDeadLetters",
           timeout: timeouts.page,
-          send: routes.deadLetters.list({ query: { topicId, ...page({ limit, nextPageToken }) }, responseMode }),
+          send: ({ routes }) =>
+            routes.deadLetters.list({ query: { topicId, ...page({ limit, nextPageToken }) }, responseMode }),
           read: (body) => Result.map(readLetters(body), (letters) => DeadLetterPage.fromBody(nextPageToken, letters))
         })
     )
 
+    // Made by the thousand, of what `ReplayRequest.build` has checked: the derived client would check and encode it again.
     const replay = ({ body, idempotencyKey, topicId }: ReplayRequest) =>
       call({
         operation: "ReplayEvent",
         timeout: timeouts.replay,
-        send: routes.deadLetters.replay({
-          params: { topicId },
-          headers: header(idempotencyKey),
-          payload: body,
-          responseMode
-        }),
+        send: ({ client }) =>
+          client.put(urls.deadLetters.replay({ params: { topicId } }), {
+            headers: header(idempotencyKey),
+            body: HttpBody.text(body, "application/json")
+          }),
         // The event was taken, whatever the receipt looks like.
-        read: (answer) => Result.succeed({ receipt: Result.getOrUndefined(decodeReceipt(answer)) }),
+        read: (answer) => Result.succeed({ receipt: Result.getOrUndefined(readReceipt(answer)) }),
         probe: {
           operation: "ListDeadLetters",
           timeout: timeouts.page,
-          send: routes.deadLetters.list({ query: { topicId, limit: 1 }, responseMode })
+          send: ({ routes }) => routes.deadLetters.list({ query: { topicId, limit: 1 }, responseMode })
         }
       })
 
@@ -102,7 +102,8 @@ export class EventBridgeHttp extends Context.Service<
         call({
           operation: "CreateSubscription",
           timeout: timeouts.default,
-          send: routes.subscriptions.create({ headers: header(idempotencyKey), payload: definition, responseMode }),
+          send: ({ routes }) =>
+            routes.subscriptions.create({ headers: header(idempotencyKey), payload: definition, responseMode }),
           read: readSubscription
         }),
       Effect.tap(({ id }) => Effect.annotateCurrentSpan("cxone.subscription.id", id))
@@ -113,12 +114,13 @@ export class EventBridgeHttp extends Context.Service<
         call({
           operation: "UpdateSubscription",
           timeout: timeouts.default,
-          send: routes.subscriptions.update({
-            params: { id },
-            headers: header(idempotencyKey),
-            payload: definition,
-            responseMode
-          }),
+          send: ({ routes }) =>
+            routes.subscriptions.update({
+              params: { id },
+              headers: header(idempotencyKey),
+              payload: definition,
+              responseMode
+            }),
           read: readSubscription
         }),
       about
@@ -129,7 +131,7 @@ export class EventBridgeHttp extends Context.Service<
         call({
           operation: "GetSubscription",
           timeout: timeouts.default,
-          send: routes.subscriptions.get({ params: { id }, responseMode }),
+          send: ({ routes }) => routes.subscriptions.get({ params: { id }, responseMode }),
           read: readSubscription
         }),
       about
@@ -139,7 +141,7 @@ export class EventBridgeHttp extends Context.Service<
       call({
         operation: "ListSubscriptions",
         timeout: timeouts.page,
-        send: routes.subscriptions.list({ query: page(request), responseMode }),
+        send: ({ routes }) => routes.subscriptions.list({ query: page(request), responseMode }),
         read: readSubscriptions
       })
     )
@@ -149,7 +151,7 @@ export class EventBridgeHttp extends Context.Service<
         call({
           operation: "DeleteSubscription",
           timeout: timeouts.default,
-          send: routes.subscriptions.delete({ params: { id }, responseMode }),
+          send: ({ routes }) => routes.subscriptions.delete({ params: { id }, responseMode }),
           read: () => Result.void
         }),
       about
@@ -160,7 +162,7 @@ export class EventBridgeHttp extends Context.Service<
         call({
           operation: "DeliveryStatus",
           timeout: timeouts.default,
-          send: routes.subscriptions.deliveryStatus({ params: { id }, responseMode }),
+          send: ({ routes }) => routes.subscriptions.deliveryStatus({ params: { id }, responseMode }),
           read: readDeliveryStatus
         }),
       about
@@ -197,7 +199,7 @@ const about = <A, E, R>(self: Effect.Effect<A, E, R>, id: string): Effect.Effect
 
 const header = (idempotencyKey: string) => ({ "idempotency-key": IdempotencyKey.toHeader(idempotencyKey) })
 
-const decodeReceipt = Schema.decodeUnknownResult(Schema.fromJsonString(ReplayReceipt))
+const urls = HttpApiClient.urlBuilder(EventBridgeApi)
 
 /** Reads JSON of a shape; what is wrong with it is told in words. */
 const reader = <A>(schema: Schema.ConstraintDecoder<A>) => {
@@ -206,6 +208,7 @@ const reader = <A>(schema: Schema.ConstraintDecoder<A>) => {
     Result.flatMap(LosslessJson.parse(body), (json) => Result.mapError(decode(json), (error) => error.message))
 }
 
+const readReceipt = reader(ReplayReceipt)
 const readLetters = reader(DeadLetterPage.DeadLetterPageBody)
 const readSubscription = reader(Subscription)
 const readDeliveryStatus = reader(DeliveryStatus)

@@ -3,6 +3,7 @@ import { Headers, type HttpClientError, type HttpClientResponse } from "effect/h
 import { NetworkFailure, type TryReason, UnknownFailure } from "../domain/EventBridgeError.ts"
 import * as Failure from "../domain/Failure.ts"
 import type { Operation } from "../domain/Operation.ts"
+import * as Deadlines from "./Deadlines.ts"
 import { Metrics } from "./Metrics.ts"
 import type { ServiceHealth } from "./ServiceHealth.ts"
 import * as Tracing from "./Tracing.ts"
@@ -34,35 +35,46 @@ export const make = Effect.fnUntraced(function* (options: {
   readonly maxRetryAfter: Duration.Duration
 }) {
   const { health, maxRetryAfter } = options
+  const clock = yield* Clock.Clock
+  const deadlines = yield* Deadlines.make
   const metrics = yield* Metrics
 
-  return Effect.fnUntraced(function* ({ operation, secrets, send, timeout }: Try, resends = 0) {
-    const start = yield* Clock.currentTimeMillis
-    const count = (status: number | "none") =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) => metrics.request(operation, status, now - start))
-    const { body, response } = yield* send.pipe(
-      Tracing.request(operation, resends),
-      Effect.flatMap((received) => Effect.map(received.text, (text) => ({ response: received, body: text }))),
-      Effect.mapError((error) => unanswered(error, secrets)),
-      Effect.timeoutOrElse({
-        duration: timeout,
-        orElse: () => Effect.fail(new NetworkFailure({ detail: `none within ${Duration.format(timeout)}` }))
-      }),
-      Effect.tapError(() => count("none"))
-    )
-    yield* count(response.status)
-    if (response.status >= 200 && response.status < 300) return { status: response.status, body }
-    const now = yield* Clock.currentTimeMillis
+  const failed = (
+    { operation, secrets }: Try,
+    { body, response }: { readonly body: string; readonly response: HttpClientResponse.HttpClientResponse },
+    now: number
+  ) => {
     const retryAfter = retryAfterOf(response.headers, now)
     if (Option.isSome(retryAfter)) health.notePause(operation, now + Duration.toMillis(retryAfter.value))
-    const failed = {
-      status: response.status,
-      // Before as well as after: where the body is cut, part of a secret would be left.
-      detail: scrub(Failure.detailOfBody(scrub(body, secrets)), secrets),
-      retryAfter
-    }
-    return yield* Effect.fail(Failure.ofAnswer(operation, failed, maxRetryAfter))
-  })
+    // Before as well as after: where the body is cut, part of a secret would be left.
+    const detail = scrub(Failure.detailOfBody(scrub(body, secrets)), secrets)
+    return Failure.ofAnswer(operation, { status: response.status, detail, retryAfter }, maxRetryAfter)
+  }
+
+  return (attempt: Try, resends = 0): Effect.Effect<Answer, TryReason> =>
+    Effect.suspend(() => {
+      const { operation, secrets, send, timeout } = attempt
+      const start = clock.currentTimeMillisUnsafe()
+      const received = Effect.flatMap(Tracing.request(send, operation, resends), (response) =>
+        Effect.map(response.text, (body) => ({ response, body }))
+      )
+      const late = () => new NetworkFailure({ detail: `none within ${Duration.format(timeout)}` })
+      return Effect.matchEffect(deadlines.within(received, timeout, late), {
+        onSuccess: (answer) => {
+          const { body, response } = answer
+          const { status } = response
+          const now = clock.currentTimeMillisUnsafe()
+          const result =
+            status >= 200 && status < 300 ? Effect.succeed({ status, body }) : Effect.fail(failed(attempt, answer, now))
+          return Effect.andThen(metrics.request(operation, status, now - start), result)
+        },
+        onFailure: (error) =>
+          Effect.andThen(
+            metrics.request(operation, "none", clock.currentTimeMillisUnsafe() - start),
+            Effect.fail(error._tag === "NetworkFailure" ? error : unanswered(error, secrets))
+          )
+      })
+    })
 })
 
 /** The pause an answer asks for. */

@@ -1,4 +1,4 @@
-import { type Effect, Metric } from "effect"
+import { Metric } from "effect"
 
 /** Names as Prometheus has them: the unit at the end, `_total` on counters. */
 const families = {
@@ -57,10 +57,9 @@ const boundaries = {
 
 type Attributes = Readonly<Record<string, string>>
 
-/** One more of a counter: made once, run each time. */
-export const increment = (family: keyof typeof families, attributes: Attributes): Effect.Effect<void> => {
+export const counter = (family: keyof typeof families, attributes: Attributes) => {
   const { description, name } = families[family]
-  return Metric.update(Metric.counter(name, { description, attributes, incremental: true }), 1)
+  return Metric.counter(name, { description, attributes, incremental: true })
 }
 
 export const gauge = (family: keyof typeof families, attributes: Attributes) => {

@@ -3,7 +3,7 @@ import type { SubscriptionAuditRecord } from "../domain/AuditRecord.ts"
 import type { MetricSnapshot } from "../domain/MetricSnapshot.ts"
 import type { Operation } from "../domain/Operation.ts"
 import { classificationOf, type ReplayOutcome } from "../domain/ReplayOutcome.ts"
-import { gauge, histogram, increment, names } from "./MetricFamilies.ts"
+import { counter, gauge, histogram, names } from "./MetricFamilies.ts"
 
 /** What the circuit breaker does: lets calls through, lets one through to see, or holds them back. */
 export type BreakerState = "Closed" | "HalfOpen" | "Open"
@@ -22,10 +22,10 @@ export class Metrics extends Context.Service<
     readonly tokenRefresh: (result: "success" | "failure") => Effect.Effect<void>
     /** What the circuit breaker has come to. */
     readonly breaker: (state: BreakerState) => Effect.Effect<void>
-    /** Counts a letter as on its way while the effect runs, however it ends. */
-    readonly inFlight: <A, E, R>(letter: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-    /** A letter with its final outcome. */
-    readonly letter: (outcome: ReplayOutcome) => Effect.Effect<void>
+    /** So many more letters are on their way; with a negative number, fewer. */
+    readonly inFlight: (letters: number) => Effect.Effect<void>
+    /** Letters with their final outcomes. */
+    readonly letters: (outcomes: ReadonlyArray<ReplayOutcome>) => Effect.Effect<void>
     /** A page that is settled, and how long that took from when it was opened. */
     readonly page: (millis: number) => Effect.Effect<void>
     /** An operation on a subscription, as the audit has it. */
@@ -44,26 +44,27 @@ export class Metrics extends Context.Service<
     Metrics,
     Effect.gen(function* () {
       const requests = memoized((operation: Operation) =>
-        memoized((status: number | "none") => increment("requests", { operation, status: statusOf(status) }))
+        memoized((status: number | "none") => counter("requests", { operation, status: statusOf(status) }))
       )
       const durations = memoized((operation: Operation) => histogram("requestDuration", { operation }))
-      const retries = memoized((operation: Operation) => increment("retries", { operation }))
-      const refreshes = memoized((result: string) => increment("tokenRefreshes", { result }))
+      const retries = memoized((operation: Operation) => Metric.update(counter("retries", { operation }), 1))
+      const refreshes = memoized((result: string) => Metric.update(counter("tokenRefreshes", { result }), 1))
       const letters = memoized((tag: ReplayOutcome["_tag"]) =>
-        memoized((classification: string) => increment("letters", { outcome: tag.toLowerCase(), classification }))
+        memoized((classification: string) => counter("letters", { outcome: tag.toLowerCase(), classification }))
       )
       const subscriptions = memoized((operation: string) =>
         memoized((status: string) =>
-          increment("subscriptions", { operation: operation.toLowerCase(), status: status.toLowerCase() })
+          Metric.update(
+            counter("subscriptions", { operation: operation.toLowerCase(), status: status.toLowerCase() }),
+            1
+          )
         )
       )
       const deliveries = memoized((webhook: "monitoring" | "registry") =>
-        memoized((result: string) => increment("webhookDeliveries", { webhook, result }))
+        memoized((result: string) => Metric.update(counter("webhookDeliveries", { webhook, result }), 1))
       )
       const pages = histogram("pageDuration", {})
       const onTheirWay = gauge("inFlight", {})
-      const taken = Metric.modify(onTheirWay, 1)
-      const done = Metric.modify(onTheirWay, -1)
       const states = breakerStates.map((state) => ({
         state,
         is: gauge("breaker", { state: breakerNames[state] })
@@ -74,18 +75,23 @@ export class Metrics extends Context.Service<
 
       return Metrics.of({
         request: (operation, status, millis) =>
-          Effect.andThen(requests(operation)(status), Metric.update(durations(operation), millis / 1000)),
+          Effect.contextWith((context) => {
+            requests(operation)(status).updateUnsafe(1, context)
+            durations(operation).updateUnsafe(millis / 1000, context)
+            return Effect.void
+          }),
         retry: retries,
         tokenRefresh: refreshes,
         breaker: (current) =>
           Effect.forEach(states, ({ is, state }) => Metric.update(is, state === current ? 1 : 0), { discard: true }),
-        inFlight: (letter) =>
-          Effect.acquireUseRelease(
-            taken,
-            () => letter,
-            () => done
-          ),
-        letter: (outcome) => letters(outcome._tag)(classificationOf(outcome) ?? "none"),
+        inFlight: (letters) => Metric.modify(onTheirWay, letters),
+        letters: (outcomes) =>
+          Effect.contextWith((context) => {
+            for (const outcome of outcomes) {
+              letters(outcome._tag)(classificationOf(outcome) ?? "none").updateUnsafe(1, context)
+            }
+            return Effect.void
+          }),
         page: (millis) => Metric.update(pages, millis / 1000),
         subscription: (operation, status) => subscriptions(operation)(status),
         notification: deliveries("monitoring"),
@@ -100,8 +106,8 @@ export class Metrics extends Context.Service<
     retry: () => Effect.void,
     tokenRefresh: () => Effect.void,
     breaker: () => Effect.void,
-    inFlight: (letter) => letter,
-    letter: () => Effect.void,
+    inFlight: () => Effect.void,
+    letters: () => Effect.void,
     page: () => Effect.void,
     subscription: () => Effect.void,
     notification: () => Effect.void,

@@ -12,8 +12,8 @@ import * as WebhookSignature from "./WebhookSignature.ts"
 
 /** The notifications of one run. */
 export interface Notifications {
-  /** Hands a record over to be sent in the background. Returns at once; what finds no room in the queue is dropped. */
-  readonly notify: (record: ReplayAuditRecord) => Effect.Effect<void>
+  /** Hands records over to be sent in the background. Returns at once; what finds no room in the queue is dropped. */
+  readonly notify: (records: ReadonlyArray<ReplayAuditRecord>) => Effect.Effect<void>
   /**
    * Waits until everything is sent, for a limited time, and gives up the rest. Tells what became of all records. The end
    * of the scope does the same, so that a run that is interrupted loses no more than that.
@@ -161,15 +161,17 @@ const makeNotifier = Effect.fnUntraced(function* (
       Effect.forkScoped(Effect.forever(work))
     )
 
-    const notify = (record: ReplayAuditRecord) =>
+    const count = (result: "failed" | "dropped", times: number) =>
+      Effect.forEach(Array.from({ length: times }), () => metrics.notification(result), { discard: true })
+
+    const notify = (records: ReadonlyArray<ReplayAuditRecord>) =>
       Effect.suspend(() => {
-        if (Queue.offerUnsafe(queue, record)) {
-          offered++
-          idle.closeUnsafe()
-          return Effect.void
-        }
-        dropped++
-        return metrics.notification("dropped")
+        if (records.length === 0) return Effect.void
+        const unqueued = Queue.offerAllUnsafe(queue, records).length
+        offered += records.length - unqueued
+        dropped += unqueued
+        if (offered > delivered + failed) idle.closeUnsafe()
+        return count("dropped", unqueued)
       })
 
     /** Gives up what is left: failed is what was tried, dropped is what never was. */
@@ -180,8 +182,6 @@ const makeNotifier = Effect.fnUntraced(function* (
       const unsent = offered - delivered - failed - unanswered
       failed += unanswered
       dropped += unsent
-      const count = (result: "failed" | "dropped", times: number) =>
-        Effect.forEach(Array.from({ length: times }), () => metrics.notification(result), { discard: true })
       yield* count("failed", unanswered)
       yield* count("dropped", unsent)
       if (failed + dropped === 0) return

@@ -1,4 +1,4 @@
-import { Clock, Effect, Exit, Option } from "effect"
+import { type Clock, Effect, Exit, Option } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 import type { TryReason } from "../domain/EventBridgeError.ts"
 import type { Answer } from "./Exchange.ts"
@@ -21,8 +21,9 @@ export interface ServiceBreaker {
  */
 export const make = (
   breaker: CircuitBreaker.CircuitBreaker,
-  { health, key }: { readonly health: ServiceHealth; readonly key: string }
+  options: { readonly clock: Clock.Clock; readonly health: ServiceHealth; readonly key: string }
 ): ServiceBreaker => {
+  const { clock, health, key } = options
   let isSound = false
   let failures = 0
 
@@ -33,21 +34,20 @@ export const make = (
   )
 
   /** What the breaker makes of a try, and what it says of the service's health. */
-  const classify = (exit: Exit.Exit<Answer, TryReason>) =>
-    Effect.map(Clock.currentTimeMillis, (now) => {
-      const outcome = outcomeOf(exit)
-      health.note(outcome, now)
-      if (outcome._tag === "Failure") {
-        isSound = false
-        failures++
-      }
-      return outcome
-    })
+  const classify = (exit: Exit.Exit<Answer, TryReason>): CircuitBreaker.Outcome => {
+    const outcome = outcomeOf(exit)
+    health.note(outcome, clock.currentTimeMillisUnsafe())
+    if (outcome._tag === "Failure") {
+      isSound = false
+      failures++
+    }
+    return outcome
+  }
 
   const asked = (self: Effect.Effect<Answer, TryReason>) =>
     Effect.suspend(() => {
       const failuresBefore = failures
-      return Effect.tap(breaker.execute(self, { key, classify }), () =>
+      return Effect.tap(breaker.execute(self, { key, classify: (exit) => Effect.sync(() => classify(exit)) }), () =>
         Effect.map(isClosed, (closed) => {
           // A failure meanwhile may have been counted after this success.
           isSound = closed && failures === failuresBefore
@@ -56,14 +56,14 @@ export const make = (
     })
 
   /** Tells the breaker how a try ended that it was not asked for. Once the circuit has opened, it is of the past. */
-  const settle = (exit: Exit.Exit<Answer, TryReason>): Effect.Effect<Answer, TryReason> =>
-    Effect.flatMap(classify(exit), (outcome) => {
-      if (isSound || outcome._tag === "Ignored") return exit
-      const told = breaker.execute(exit, { key, classify: () => outcome })
-      return Effect.flatMap(isClosed, (closed) =>
-        closed ? Effect.catchTag(told, "CircuitBreakerError", () => exit) : exit
-      )
-    })
+  const settle = (exit: Exit.Exit<Answer, TryReason>): Effect.Effect<Answer, TryReason> => {
+    const outcome = classify(exit)
+    if (isSound || outcome._tag === "Ignored") return exit
+    const told = breaker.execute(exit, { key, classify: () => outcome })
+    return Effect.flatMap(isClosed, (closed) =>
+      closed ? Effect.catchTag(told, "CircuitBreakerError", () => exit) : exit
+    )
+  }
 
   const execute = (self: Effect.Effect<Answer, TryReason>) =>
     Effect.suspend(() =>

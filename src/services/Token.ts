@@ -40,6 +40,7 @@ export class Token extends Context.Service<
   }
 >()("effect-cxone-eventbridge/services/Token") {
   static readonly make = Effect.gen(function* () {
+    const clock = yield* Clock.Clock
     const config = yield* EventBridgeConfig
     const transport = yield* Transport
     const metrics = yield* Metrics
@@ -107,7 +108,8 @@ export class Token extends Context.Service<
       )
     })
 
-    const get = Effect.flatMap(Clock.currentTimeMillis, (now): Effect.Effect<AccessToken, EventBridgeError> => {
+    const get = Effect.suspend((): Effect.Effect<AccessToken, EventBridgeError> => {
+      const now = clock.currentTimeMillisUnsafe()
       if (current === undefined || now >= current.expiresAt) return Effect.flatMap(refresh, Deferred.await)
       return now < current.refreshAt ? Effect.succeed(current) : Effect.as(refresh, current)
     })

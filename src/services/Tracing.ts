@@ -1,4 +1,4 @@
-import { Effect, type Fiber, Function } from "effect"
+import { Context, Effect, type Fiber, Function } from "effect"
 import { HttpClient } from "effect/http"
 import type { Operation } from "../domain/Operation.ts"
 
@@ -12,26 +12,31 @@ const isWanted = ({ cache }: Fiber.Fiber<unknown, unknown>): boolean =>
 /** Whether spans are wanted where this runs. */
 export const isOn: Effect.Effect<boolean> = Effect.withFiber((fiber) => Effect.succeed(isWanted(fiber)))
 
-const without = Effect.provideService(HttpClient.TracerDisabledWhen, Function.constTrue)
+const isSilenced = ({ context }: Fiber.Fiber<unknown, unknown>): boolean =>
+  Context.get(context, HttpClient.TracerDisabledWhen) === Function.constTrue
+
+/** Requests of `self` leave no span. */
+export const without = Effect.provideService(HttpClient.TracerDisabledWhen, Function.constTrue)
 
 /**
  * The one span of a request, which the HTTP client makes and whose `traceparent` goes out with it, with what the client
  * cannot know: the operation, and how often this request was sent before.
  */
-export const request =
-  (operation: Operation, resends: number) =>
-  <A, E, R>(send: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.withFiber((fiber) =>
-      isWanted(fiber)
-        ? send.pipe(
-            Effect.annotateSpans({
-              "cxone.operation": operation,
-              ...(resends === 0 ? {} : { "http.request.resend_count": resends })
-            }),
-            Effect.provideService(HttpClient.SpanNameGenerator, ({ method }) => `${method} ${operation}`)
-          )
-        : without(send)
+export const request = <A, E, R>(
+  send: Effect.Effect<A, E, R>,
+  operation: Operation,
+  resends: number
+): Effect.Effect<A, E, R> =>
+  Effect.withFiber((fiber) => {
+    if (!isWanted(fiber)) return isSilenced(fiber) ? send : without(send)
+    return send.pipe(
+      Effect.annotateSpans({
+        "cxone.operation": operation,
+        ...(resends === 0 ? {} : { "http.request.resend_count": resends })
+      }),
+      Effect.provideService(HttpClient.SpanNameGenerator, ({ method }) => `${method} ${operation}`)
     )
+  })
 
 /** A client whose requests leave no span: their URL is a secret of the application's, and spans show URLs. */
 export const untraced = (client: HttpClient.HttpClient): HttpClient.HttpClient =>

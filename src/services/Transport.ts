@@ -57,6 +57,7 @@ export class Transport extends Context.Service<
   }
 >()("effect-cxone-eventbridge/services/Transport") {
   static readonly make = Effect.gen(function* () {
+    const clock = yield* Clock.Clock
     const config = yield* EventBridgeConfig
     const metrics = yield* Metrics
     const limiter = yield* RateLimiter.RateLimiter
@@ -72,7 +73,7 @@ export class Transport extends Context.Service<
       Stream.runForEach((transition) => Effect.andThen(metrics.breaker(transition.to), tellOperator(transition))),
       Effect.forkScoped({ startImmediately: true })
     )
-    const breaker = ServiceBreaker.make(circuit, { health, key })
+    const breaker = ServiceBreaker.make(circuit, { clock, health, key })
     const quietSchedule = RetryPolicy.schedule(config.retry)
     // A letter among thousands is retried quietly; a run that waits for its token or its next page says so.
     const scheduleOf = (operation: Operation) =>
@@ -97,27 +98,29 @@ export class Transport extends Context.Service<
 
     const rateLimit =
       config.rateLimit === undefined
-        ? Effect.void
+        ? undefined
         : limiter.consume({ ...config.rateLimit, key, algorithm: "token-bucket", onExceeded: "delay" }).pipe(
             Effect.flatMap(({ delay }) => Effect.sleep(delay)),
             Effect.mapError((error) => new UnknownFailure({ detail: `the rate limiter failed: ${error.message}` }))
           )
 
-    const guarded = (attempt: Try, progress: Progress) =>
-      Effect.suspend(() => {
+    const guarded = (attempt: Try, progress: Progress) => {
+      const noted = Effect.suspend(() => {
         const resends = progress.tries++
         const sending = exchange(attempt, resends)
         return resends === 0 ? sending : Effect.andThen(metrics.retry(attempt.operation), sending)
       }).pipe(
         Effect.tapError((reason) =>
-          Effect.map(Clock.currentTimeMillis, (now) => {
+          Effect.sync(() => {
             progress.ambiguous ||= reason.isAmbiguous
             progress.previousFailureAt = progress.lastFailureAt
-            progress.lastFailureAt = now
+            progress.lastFailureAt = clock.currentTimeMillisUnsafe()
           })
-        ),
-        breaker.execute
+        )
       )
+      const tried = breaker.execute(noted)
+      return rateLimit === undefined ? tried : Effect.andThen(rateLimit, tried)
+    }
 
     /** Asks the probe once. A rate limit is an answer, too: who gives it is alive. */
     const ask = (probe: Effect.Effect<Try, EventBridgeError>) =>
@@ -146,26 +149,24 @@ export class Transport extends Context.Service<
         )
       )
 
-    /** Sends while the breaker lets it; a call without a probe is its own probe, and what fails meanwhile does not count. */
-    const holdBack = (
-      error: TryReason | CircuitBreaker.CircuitBreakerError,
-      { probe }: Progress
-    ): Effect.Effect<never, TryReason | Held> => {
-      if (isRejection(error)) return Effect.fail(held(error))
-      if (!error.isRetryable || probe !== undefined) return Effect.fail(error)
-      return Effect.flatMap(breaker.state, (state) =>
-        Effect.fail(Option.exists(state, ({ _tag }) => _tag !== "Closed") ? held(error) : error)
+    /** A call without a probe is its own: it is repeated while the breaker is not closed, and what fails does not count. */
+    const sendProbing = (attempt: Try, progress: Progress) =>
+      untilBack(
+        Effect.catch(guarded(attempt, progress), (error): Effect.Effect<never, TryReason | Held> => {
+          if (isRejection(error)) return Effect.fail(held(error))
+          if (!error.isRetryable) return Effect.fail(error)
+          return Effect.flatMap(breaker.state, (state) =>
+            Effect.fail(Option.exists(state, ({ _tag }) => _tag !== "Closed") ? held(error) : error)
+          )
+        })
       )
-    }
 
     const send = (attempt: Try, progress: Progress): Effect.Effect<Answer, TryError | EventBridgeError> => {
       const { probe } = progress
-      const once = Effect.andThen(rateLimit, guarded(attempt, progress)).pipe(
-        Effect.catch((error) => holdBack(error, progress))
+      if (probe === undefined) return sendProbing(attempt, progress)
+      return Effect.catch(guarded(attempt, progress), (error) =>
+        isRejection(error) ? Effect.andThen(awaitClosed(probe), send(attempt, progress)) : Effect.fail(error)
       )
-      return probe === undefined
-        ? untilBack(once)
-        : Effect.catchIf(once, isHeld, () => Effect.andThen(awaitClosed(probe), send(attempt, progress)))
     }
 
     const retrying = <A>(
@@ -173,7 +174,8 @@ export class Transport extends Context.Service<
       attempt: (progress: Progress) => Effect.Effect<A, TryError | EventBridgeError>,
       probe?: Progress["probe"]
     ): Effect.Effect<A, EventBridgeError> =>
-      Effect.flatMap(Clock.currentTimeMillis, (startedAt) => {
+      Effect.suspend(() => {
+        const startedAt = clock.currentTimeMillisUnsafe()
         const progress: Progress = {
           probe,
           tries: 0,
@@ -196,20 +198,25 @@ export class Transport extends Context.Service<
             onSuccess: () => own,
             onFailure: (error) =>
               isHeld(error)
-                ? untilBack(ask(probe)).pipe(
-                    Effect.catchTag("ServiceUnavailable", failed),
-                    Effect.andThen(Effect.suspend(() => round))
-                  )
+                ? untilBack(ask(probe)).pipe(Effect.catchTag("ServiceUnavailable", failed), Effect.andThen(round))
                 : Effect.fail(error)
           })
         }
 
-        const round: Effect.Effect<A, EventBridgeError> = attempt(progress).pipe(
-          Effect.retry({ schedule: scheduleOf(operation), while: isRetryable }),
-          Effect.catch((error) => {
-            if (error._tag === "EventBridgeError") return Effect.fail(error)
-            return isRetryable(error) ? exhausted(error) : failed(error)
-          })
+        const ended = (error: TryError | EventBridgeError): Effect.Effect<A, EventBridgeError> => {
+          if (error._tag === "EventBridgeError") return Effect.fail(error)
+          return isRetryable(error) ? exhausted(error) : failed(error)
+        }
+
+        const once = attempt(progress)
+        // A schedule is set up only for a call that has failed once: setting it up costs more than a call that succeeds.
+        const round: Effect.Effect<A, EventBridgeError> = Effect.catch(once, (error) =>
+          isRetryable(error)
+            ? failingFirst(error, once).pipe(
+                Effect.retry({ schedule: scheduleOf(operation), while: isRetryable }),
+                Effect.catch(ended)
+              )
+            : ended(error)
         )
         return round
       })
@@ -237,6 +244,16 @@ class Held {
 
 const held = (error: TryReason | CircuitBreaker.CircuitBreakerError): Held =>
   isRejection(error) ? new Held(openFor(error), undefined) : new Held(Duration.zero, error)
+
+/** Fails with `error` when it is run for the first time; from then on it is `self`. */
+const failingFirst = <A, E>(error: E, self: Effect.Effect<A, E>): Effect.Effect<A, E> => {
+  let isFirst = true
+  return Effect.suspend(() => {
+    if (!isFirst) return self
+    isFirst = false
+    return Effect.fail(error)
+  })
+}
 
 const isHeld = (error: { readonly _tag: string }): error is Held => error._tag === "Held"
 

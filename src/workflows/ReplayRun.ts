@@ -25,16 +25,16 @@ import type * as ReplayRequest from "../domain/ReplayRequest.ts"
 import { ReplayTally } from "../domain/ReplayTally.ts"
 import type { RunCheckpoint, RunOptions } from "../domain/RunCheckpoint.ts"
 import { Audit } from "../services/Audit.ts"
-import * as Batch from "../services/Batch.ts"
 import { Checkpoints } from "../services/Checkpoints.ts"
 import { EventBridgeHttp } from "../services/EventBridgeHttp.ts"
 import { Metrics } from "../services/Metrics.ts"
 import { Notifier } from "../services/Notifier.ts"
 import { Backlog, type OnItsWay } from "./Backlog.ts"
+import * as CheckpointWriter from "./CheckpointWriter.ts"
 import { DeadLetterQueue } from "./DeadLetterQueue.ts"
 import * as LetterReplay from "./LetterReplay.ts"
 import { LetterSelection } from "./LetterSelection.ts"
-import { PageLedger } from "./PageLedger.ts"
+import { type OpenPage, PageLedger } from "./PageLedger.ts"
 import { defaultMaxFailureShare, type RunIdentity, type Selection } from "./ReplayOptions.ts"
 import * as RunWatch from "./RunWatch.ts"
 
@@ -58,6 +58,12 @@ export interface ReplayRun {
 
 const defaultConcurrency = 16
 const defaultGracePeriod: Duration.Input = "10 seconds"
+
+/** A letter whose outcome is known, and not recorded yet. */
+interface Dealt {
+  readonly letter: OnItsWay
+  readonly outcome: ReplayOutcome
+}
 
 /** A checkpoint holds them all, and is written for each page. */
 const maxHeldKeys = 10_000
@@ -125,13 +131,14 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
   const failures = new FailureShare(maxFailureShare)
   const notifications = yield* notifier.start
   const halting = yield* Latch.make()
+  const dealt = yield* Queue.bounded<Dealt, Cause.Done>(concurrency)
   const told = yield* Queue.bounded<ReplayOutcome, EventBridgeError | ReplayHalted | Cause.Done>(concurrency)
 
   let halted: HaltCause | undefined
   let notified: ReplayReport["notifications"] = { delivered: 0, failed: 0, dropped: 0 }
   let final: ReplayReport | undefined
   let isAnyPageRead = false
-  let isAbandoned = false
+  let inFlight = 0
 
   const elapsedMillis = (): number =>
     origin.elapsedMillis + clock.currentTimeMillisUnsafe() - DateTime.toEpochMillis(now)
@@ -155,30 +162,12 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
       }
     }))
 
-  let { lastSettledAt } = origin
-  let keptPages = origin.settledPages
-
-  const write = (completed: ReplayReport | null) =>
-    // Whoever has taken the run over goes on from what is kept.
-    Effect.flatMap(lease.check, () => {
-      const { pageToken, settledPages, startedLetters } = ledger.position
-      if (settledPages > keptPages) lastSettledAt = new Date(clock.currentTimeMillisUnsafe()).toISOString()
-      keptPages = settledPages
-      return checkpoints.save({
-        ...origin,
-        settledPages,
-        startedLetters,
-        pageToken: pageToken ?? null,
-        lastSettledAt,
-        halted: completed === null && halted !== undefined ? halted.message : null,
-        tally: ledger.settled.snapshot(),
-        heldKeys: ledger.heldKeys,
-        elapsedMillis: elapsedMillis(),
-        report: completed
-      })
-    })
-  // One at a time, each with the position as it is by then: a later position never gives way to an earlier one.
-  const checkpoint = yield* Batch.make((asked: ReadonlyArray<ReplayReport | null>) => write(asked.at(-1) ?? null))
+  const checkpoint = yield* CheckpointWriter.make({
+    origin,
+    lease,
+    ledger,
+    standing: () => ({ elapsedMillis: elapsedMillis(), halted: halted?.message ?? null })
+  })
 
   const report = Effect.suspend(() => (final === undefined ? makeReport("running") : Effect.succeed(final)))
 
@@ -198,7 +187,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     yield* watch.opened(open, decided.length)
     yield* watch.settled(ledger.settle())
     // Kept before the first letter of the page is sent: after a crash, a 409 for one of them is our own doing.
-    yield* checkpoint.submit(null)
+    yield* checkpoint.save
     backlog.add(
       decided.map((letter, index): OnItsWay => ({
         page: open,
@@ -226,40 +215,73 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
       : Stream.runForEachWhile(queue.pages({ topicId, pageSize, pageToken: ledger.position.pageToken }), openPage)
   }).pipe(Effect.catch(halt), Effect.andThen(Effect.sync(() => backlog.complete())))
 
-  const settleLetter = Effect.fnUntraced(function* (letter: OnItsWay) {
-    const { decided, page, wasInFlight } = letter
-    const outcome = Result.isSuccess(decided)
-      ? yield* replay(decided.success, wasInFlight)
-      : LetterReplay.leftOut(decided.failure)
-    const record = AuditRecord.fromOutcome(outcome, {
-      runId,
-      topicId: options.topicId,
-      destination: context.destination,
-      timestamp: new Date(clock.currentTimeMillisUnsafe()).toISOString()
-    })
-    yield* audit.record(record)
-    if (outcome._tag !== "Skipped") yield* notifications.notify(record)
-    yield* metrics.letter(outcome)
-    const heldKey = holdsBack && "error" in outcome ? letter.key : undefined
-    const settled = ledger.add(page, outcome, heldKey)
-    const tooMany = failures.add(outcome) ?? tooManyHeld(heldKey)
-    backlog.finish(letter, heldKey !== undefined)
-    if (tooMany !== undefined) yield* halt(tooMany)
-    if (settled.length > 0) {
-      yield* watch.settled(settled)
-      yield* checkpoint.submit(null)
-    }
-    return outcome
-  })
+  const countInFlight = (letters: number) => {
+    inFlight += letters
+    return metrics.inFlight(letters)
+  }
 
-  const replayLetter = (letter: OnItsWay) =>
-    watch.letter(letter.page, letter.decided, settleLetter(letter)).pipe(
-      Effect.flatMap((outcome) => (isAbandoned ? Effect.void : Queue.offer(told, outcome))),
+  const deal = ({ decided, wasInFlight }: OnItsWay) =>
+    Result.isSuccess(decided)
+      ? replay(decided.success, wasInFlight)
+      : Effect.succeed(LetterReplay.leftOut(decided.failure))
+
+  const dealWith = (letter: OnItsWay) =>
+    Effect.andThen(
+      countInFlight(1),
+      Effect.suspend(() => watch.letter(letter.page, letter.decided, deal(letter)))
+    ).pipe(
+      Effect.flatMap((outcome) => Queue.offer(dealt, { letter, outcome })),
       Effect.catch(halt)
     )
 
   const worker = backlog.take.pipe(
-    Effect.flatMap((letter) => (halted === undefined ? replayLetter(letter) : Effect.void)),
+    Effect.flatMap((letter) => (halted === undefined ? dealWith(letter) : Effect.void)),
+    Effect.forever({ disableYield: true }),
+    Pull.catchDone(() => Effect.void)
+  )
+
+  const workers = Effect.forEach(Array.from({ length: concurrency }), () => worker, {
+    concurrency: "unbounded",
+    discard: true
+  })
+
+  const sending = Effect.all([Effect.raceFirst(reading, halting.await), workers], {
+    concurrency: "unbounded",
+    discard: true
+  }).pipe(
+    // Letters still in flight then are cut off: not failed, but tried again when the run goes on.
+    Effect.raceFirst(Effect.andThen(halting.await, Effect.sleep(gracePeriod))),
+    Effect.ensuring(Queue.end(dealt))
+  )
+
+  /** All that have an outcome by now are recorded as one, and only then do they count. */
+  const settle = Effect.fnUntraced(function* (group: ReadonlyArray<Dealt>) {
+    const timestamp = new Date(clock.currentTimeMillisUnsafe()).toISOString()
+    const { destination } = context
+    const about = { runId, topicId: options.topicId, destination, timestamp }
+    const outcomes = group.map(({ outcome }) => outcome)
+    const records = outcomes.map((outcome) => AuditRecord.fromOutcome(outcome, about))
+    yield* audit.record(records)
+    yield* countInFlight(-group.length)
+    yield* notifications.notify(records.filter((_, index) => outcomes[index]?._tag !== "Skipped"))
+    yield* metrics.letters(outcomes)
+    const settled: Array<OpenPage> = []
+    for (const { letter, outcome } of group) {
+      const heldKey = holdsBack && "error" in outcome ? letter.key : undefined
+      settled.push(...ledger.add(letter.page, outcome, heldKey))
+      const tooMany = failures.add(outcome) ?? tooManyHeld(heldKey)
+      backlog.finish(letter, heldKey !== undefined)
+      if (tooMany !== undefined) yield* halt(tooMany)
+    }
+    if (settled.length > 0) {
+      yield* watch.settled(settled)
+      yield* checkpoint.save
+    }
+    yield* Queue.offerAll(told, outcomes)
+  }, Effect.catch(halt))
+
+  const settling = Queue.takeAll(dealt).pipe(
+    Effect.flatMap(settle),
     Effect.forever({ disableYield: true }),
     Pull.catchDone(() => Effect.void)
   )
@@ -271,7 +293,8 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     // Asked to stop, but there was nothing left to do.
     if (halted?._tag === "RunStopped" && isDone()) halted = undefined
     const completed = halted === undefined ? yield* makeReport("completed") : null
-    if (isAnyPageRead || completed !== null) yield* Effect.catch(checkpoint.submit(completed), halt)
+    if (isAnyPageRead || completed !== null)
+      yield* Effect.catch(completed === null ? checkpoint.save : checkpoint.complete(completed), halt)
     return completed
   })
 
@@ -283,17 +306,9 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     return yield* new ReplayHalted({ reason, report: final })
   })
 
-  const workers = Effect.forEach(Array.from({ length: concurrency }), () => worker, {
-    concurrency: "unbounded",
-    discard: true
-  })
-
-  const work = Effect.all([Effect.raceFirst(reading, halting.await), workers], {
-    concurrency: "unbounded",
-    discard: true
-  }).pipe(
-    // Letters still in flight then are cut off: not failed, but tried again when the run goes on.
-    Effect.raceFirst(Effect.andThen(halting.await, Effect.sleep(gracePeriod))),
+  const work = Effect.all([sending, settling], { concurrency: "unbounded", discard: true }).pipe(
+    // Those that were cut off, or could not be recorded.
+    Effect.ensuring(Effect.suspend(() => countInFlight(-inFlight))),
     Effect.andThen(finish),
     Effect.flatMap(conclude),
     (self) => watch.around(self, report)
@@ -305,10 +320,9 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
   const abandon = (working: Fiber.Fiber<unknown>) =>
     Effect.gen(function* () {
       if (final !== undefined) return
-      isAbandoned = true
       yield* stop
-      // Frees those that wait for their outcome to be pulled; a failure of the run is in its report.
-      yield* Effect.exit(Queue.clear(told))
+      // What is still told must find room; a failure of the run is in its report.
+      yield* Effect.exit(Stream.runDrain(Stream.fromQueue(told)))
       yield* Fiber.await(working)
       const { letters: read, stopped } = yield* report
       if (halted !== undefined) yield* Effect.logInfo(`run ${runId} halted after ${read} letters: ${stopped.why}`)

@@ -24,7 +24,7 @@ export interface RunWatch {
   readonly letter: <E, R>(
     page: OpenPage,
     decided: Result.Result<Selected, LeftOut>,
-    settling: Effect.Effect<ReplayOutcome, E, R>
+    outcome: Effect.Effect<ReplayOutcome, E, R>
   ) => Effect.Effect<ReplayOutcome, E, R>
 }
 
@@ -82,15 +82,15 @@ export const start = Effect.fnUntraced(function* (
       { discard: true }
     )
 
-  const letter: RunWatch["letter"] = (page, decided, settling) => {
+  const letter: RunWatch["letter"] = (page, decided, outcome) => {
+    if (run === undefined) return outcome
     const parent = open.get(page)?.span
-    if (parent === undefined) return metrics.inFlight(settling)
     const options = isSampled()
       ? { parent, attributes: { "cxone.event.id": eventIdOf(decided), "cxone.topic.id": topicId } }
       : { parent, sampled: false }
     return Effect.useSpan("Replay.letter", options, (span) =>
-      metrics.inFlight(settling).pipe(
-        Effect.tap((outcome) => (span.sampled ? describe(span, outcome) : Effect.void)),
+      outcome.pipe(
+        Effect.tap((known) => (span.sampled ? describe(span, known) : Effect.void)),
         Effect.withParentSpan(span, { captureStackTrace: false })
       )
     )
@@ -114,7 +114,8 @@ export const start = Effect.fnUntraced(function* (
     within: (effect) => (run === undefined ? effect : Effect.provideService(effect, Tracer.ParentSpan, run)),
     around: (work, report) =>
       run === undefined
-        ? work
+        ? // Once for all, not once a request.
+          Tracing.without(work)
         : work.pipe(
             Effect.provideService(Tracer.ParentSpan, run),
             Effect.onExit((exit) => ended(run, exit, report))

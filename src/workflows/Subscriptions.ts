@@ -127,7 +127,7 @@ export class Subscriptions extends Context.Service<
 
     const record = Effect.fnUntraced(function* (entry: Omit<SubscriptionAuditRecord, "timestamp">) {
       yield* metrics.subscription(entry.operation, entry.status)
-      yield* audit.record({ ...entry, timestamp: DateTime.formatIso(yield* DateTime.now) })
+      yield* audit.record([{ ...entry, timestamp: DateTime.formatIso(yield* DateTime.now) }])
     })
 
     /** Keeps a record of an operation, whichever way it ends. */

@@ -1,0 +1,76 @@
+import { Clock, type Context, Duration, Effect, Exit, Fiber, type Scope } from "effect"
+
+/** One effect on its way, to be cut off at a time. */
+interface Running {
+  /** Epoch milliseconds. */
+  readonly at: number
+  readonly expire: () => void
+}
+
+/** Gives effects a time in which to end. */
+export interface Deadlines {
+  /** Cuts the effect off when it takes longer, and fails with `orElse` once its finalizers have run. */
+  readonly within: <A, E, R, E2>(
+    self: Effect.Effect<A, E, R>,
+    duration: Duration.Duration,
+    orElse: () => E2
+  ) => Effect.Effect<A, E | E2, R>
+}
+
+/**
+ * Deadlines for effects that are many, of few different durations, and hardly ever late. `Effect.timeout` starts a timer
+ * and two fibers for each of them, which costs more than all else of a request; here those of one duration share one
+ * timer, set for the first of them that is still on its way.
+ */
+export const make: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.gen(function* () {
+  const clock = yield* Clock.Clock
+  const scope = yield* Effect.scope
+  const layerContext = yield* Effect.context<never>()
+  const watched = new Map<number, Set<Running>>()
+
+  /** Ends when nothing is on its way any more. Of one duration, so that what began first is due first. */
+  const watch = (millis: number, running: Set<Running>): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      for (const first of running) {
+        const left = first.at - clock.currentTimeMillisUnsafe()
+        if (left > 0) return Effect.andThen(Effect.sleep(left), watch(millis, running))
+        running.delete(first)
+        first.expire()
+      }
+      watched.delete(millis)
+      return Effect.void
+    })
+
+  const add = (millis: number, entry: Running): Set<Running> => {
+    const known = watched.get(millis)
+    if (known !== undefined) return known.add(entry)
+    const running = new Set([entry])
+    watched.set(millis, running)
+    Fiber.runIn(Effect.runForkWith(layerContext)(watch(millis, running)), scope)
+    return running
+  }
+
+  const within = <A, E, R, E2>(self: Effect.Effect<A, E, R>, duration: Duration.Duration, orElse: () => E2) =>
+    Effect.contextWith((context: Context.Context<R>) =>
+      Effect.callback<A, E | E2>((resume) => {
+        const millis = Duration.toMillis(duration)
+        let isLate = false
+        const fiber = Effect.runForkWith(context)(self)
+        const entry: Running = {
+          at: clock.currentTimeMillisUnsafe() + millis,
+          expire: () => {
+            isLate = true
+            fiber.interruptUnsafe()
+          }
+        }
+        const running = add(millis, entry)
+        fiber.addObserver((exit) => {
+          running.delete(entry)
+          resume(isLate && Exit.isFailure(exit) ? Effect.fail(orElse()) : exit)
+        })
+        return Fiber.interrupt(fiber)
+      })
+    )
+
+  return { within }
+})

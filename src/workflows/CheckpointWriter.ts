@@ -1,0 +1,59 @@
+import { Clock, Effect } from "effect"
+import type { CheckpointError } from "../domain/ReplayError.ts"
+import type { LeaseLost } from "../domain/Lease.ts"
+import type { ReplayReport } from "../domain/ReplayReport.ts"
+import type { RunCheckpoint } from "../domain/RunCheckpoint.ts"
+import * as Batch from "../services/Batch.ts"
+import { Checkpoints } from "../services/Checkpoints.ts"
+import type { Lease } from "../services/LeaseKeeper.ts"
+import type { PageLedger } from "./PageLedger.ts"
+
+/** What is kept beside the position. */
+export interface Standing {
+  readonly elapsedMillis: number
+  /** Why the run has stopped; `null` while it goes on. */
+  readonly halted: string | null
+}
+
+/** Keeps where a run stands, as it is by the time it is written. */
+export interface CheckpointWriter {
+  readonly save: Effect.Effect<void, CheckpointError | LeaseLost>
+  /** The last one of a run that is complete. */
+  readonly complete: (report: ReplayReport) => Effect.Effect<void, CheckpointError | LeaseLost>
+}
+
+/** One checkpoint is written at a time: a later position never gives way to an earlier one. */
+export const make = Effect.fnUntraced(function* (options: {
+  readonly origin: RunCheckpoint
+  readonly lease: Lease
+  readonly ledger: PageLedger
+  readonly standing: () => Standing
+}) {
+  const { lease, ledger, origin, standing } = options
+  const checkpoints = yield* Checkpoints
+  const clock = yield* Clock.Clock
+  let { lastSettledAt } = origin
+  let keptPages = origin.settledPages
+
+  const write = (report: ReplayReport | null) =>
+    // Whoever has taken the run over goes on from what is kept.
+    Effect.flatMap(lease.check, () => {
+      const { pageToken, settledPages, startedLetters } = ledger.position
+      if (settledPages > keptPages) lastSettledAt = new Date(clock.currentTimeMillisUnsafe()).toISOString()
+      keptPages = settledPages
+      return checkpoints.save({
+        ...origin,
+        ...standing(),
+        settledPages,
+        startedLetters,
+        pageToken: pageToken ?? null,
+        lastSettledAt,
+        tally: ledger.settled.snapshot(),
+        heldKeys: ledger.heldKeys,
+        report
+      })
+    })
+  const batch = yield* Batch.make((asked: ReadonlyArray<ReplayReport | null>) => write(asked.at(-1) ?? null))
+
+  return { save: batch.submit([null]), complete: (report) => batch.submit([report]) } satisfies CheckpointWriter
+})
