@@ -1,4 +1,4 @@
-// The three steps between a page of the queue and the bodies to send, however they are done.
+// The two steps between a page of the queue and the bodies to send, however they are done.
 import * as Letters from "../Letters.ts"
 import * as Subject from "./Subject.ts"
 
@@ -6,10 +6,10 @@ export interface CodecInput {
   readonly letters: number
 }
 
-export interface Steps<Letter, Request> {
+export interface Steps<Letter> {
   readonly decode: (page: string) => ReadonlyArray<Letter>
-  readonly build: (letter: Letter) => Request
-  readonly encode: (request: Request) => string
+  /** The body that goes out, as JSON. */
+  readonly build: (letter: Letter) => string
 }
 
 /** What all letters of a run have in common. */
@@ -23,12 +23,11 @@ const pages = Array.from({ length: 100 }, (_, page) =>
 interface Seconds {
   decode: number
   build: number
-  encode: number
 }
 
 /** Page by page, as a run does it; what comes out is held against what the server expects. */
-const work = <Letter, Request>(steps: Steps<Letter, Request>, count: number): Seconds => {
-  const spent: Seconds = { decode: 0, build: 0, encode: 0 }
+const work = <Letter>(steps: Steps<Letter>, count: number): Seconds => {
+  const spent: Seconds = { decode: 0, build: 0 }
   const timed = <A>(step: keyof Seconds, task: () => A): A => {
     const start = performance.now()
     const result = task()
@@ -37,8 +36,7 @@ const work = <Letter, Request>(steps: Steps<Letter, Request>, count: number): Se
   }
   for (let page = 0; page * pageSize < count; page++) {
     const letters = timed("decode", () => steps.decode(pages[page % pages.length] ?? ""))
-    const requests = timed("build", () => letters.map(steps.build))
-    const bodies = timed("encode", () => requests.map(steps.encode))
+    const bodies = timed("build", () => letters.map(steps.build))
     const first = (page % pages.length) * pageSize
     if (bodies[0] !== Letters.body(first, run.initiatedAt, run.clientVersion) || bodies.length !== pageSize) {
       throw new Error(`page ${page} became something else: ${bodies[0]}`)
@@ -47,16 +45,15 @@ const work = <Letter, Request>(steps: Steps<Letter, Request>, count: number): Se
   return spent
 }
 
-export const measure = async <Letter, Request>(steps: Steps<Letter, Request>): Promise<void> => {
+export const measure = async <Letter>(steps: Steps<Letter>): Promise<void> => {
   const { letters } = Subject.input<CodecInput>()
   work(steps, letters / 4)
-  let spent: Seconds = { decode: 0, build: 0, encode: 0 }
+  let spent: Seconds = { decode: 0, build: 0 }
   const found = await Subject.measure(letters, () => {
     spent = work(steps, letters)
   })
   Subject.answer(found, {
     "decode letters/s": letters / spent.decode,
-    "build letters/s": letters / spent.build,
-    "encode letters/s": letters / spent.encode
+    "build letters/s": letters / spent.build
   })
 }

@@ -39,7 +39,7 @@ const record = Effect.fnUntraced(function* (count: number) {
     body: () =>
       Effect.suspend(() => {
         const one = records[next++]
-        return one === undefined ? Effect.void : audit.record(one)
+        return one === undefined ? Effect.void : audit.record([one])
       }),
     step: () => {}
   })

@@ -6,7 +6,6 @@ import * as ReplayRequest from "../../src/domain/ReplayRequest.ts"
 import * as Coding from "./Coding.ts"
 
 const decodePage = Schema.decodeUnknownResult(DeadLetterPageBody)
-const encodeBody = Schema.encodeUnknownSync(Schema.fromJsonString(ReplayRequest.ReplayBody))
 const context = { ...Coding.run, destination: undefined }
 
 await Coding.measure({
@@ -14,6 +13,5 @@ await Coding.measure({
     const body = Result.getOrThrow(Result.flatMap(LosslessJson.parse(page), decodePage))
     return fromBody(undefined, body).letters.map((letter) => Result.getOrThrow(letter))
   },
-  build: (letter) => Result.getOrThrow(ReplayRequest.build(letter, context)),
-  encode: ({ body }) => encodeBody(body)
+  build: (letter) => Result.getOrThrow(ReplayRequest.build(letter, context)).body
 })

@@ -6,6 +6,5 @@ const parse = (page: string): { readonly events: ReadonlyArray<Letter> } => JSON
 
 await Coding.measure({
   decode: (page) => parse(page).events,
-  build: (letter) => bodyOf(letter, Coding.run),
-  encode: (body) => JSON.stringify(body)
+  build: (letter) => JSON.stringify(bodyOf(letter, Coding.run))
 })

@@ -38,11 +38,10 @@ const build = (letter: Letter) => {
   const bytes = new TextEncoder().encode(JSON.stringify(letter.payload)).length
   const body = bodyOf(letter, Coding.run)
   if (bytes > maxPayloadBytes || body.retryMatrix.currentAttempt > Coding.run.maxAttempts) throw new Error("skipped")
-  return body
+  return JSON.stringify(Body.parse(body))
 }
 
 await Coding.measure({
   decode: (page) => Page.parse(JSON.parse(page)).events.map((letter) => DeadLetter.parse(letter)),
-  build,
-  encode: (body) => JSON.stringify(Body.parse(body))
+  build
 })

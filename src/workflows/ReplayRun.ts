@@ -275,7 +275,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     }
     if (settled.length > 0) {
       yield* watch.settled(settled)
-      yield* checkpoint.save
+      yield* checkpoint.saveSettled
     }
     yield* Queue.offerAll(told, outcomes)
   }, Effect.catch(halt))

@@ -77,16 +77,14 @@ export const pages = Effect.fnUntraced(function* (bearerToken: string, limit: nu
 })
 
 export const replayBody = (letter: DeadLetter): string =>
-  JSON.stringify(
-    Result.getOrThrow(
-      build(letter, {
-        initiatedAt: "2024-05-11T09:15:22.103Z",
-        clientVersion: "1.0.0",
-        maxAttempts: 5,
-        destination: undefined
-      })
-    ).body
-  )
+  Result.getOrThrow(
+    build(letter, {
+      initiatedAt: "2024-05-11T09:15:22.103Z",
+      clientVersion: "1.0.0",
+      maxAttempts: 5,
+      destination: undefined
+    })
+  ).body
 
 export const keyOf = (letter: DeadLetter) => IdempotencyKey.make(letter.eventId, (letter.retryCount ?? 0) + 1)
 

@@ -27,10 +27,10 @@ const counted = Effect.gen(function* () {
   yield* metrics.retry("Token")
   yield* metrics.tokenRefresh("success")
   yield* metrics.breaker("Open")
-  yield* metrics.inFlight(Effect.void)
-  yield* metrics.letter(
+  yield* metrics.inFlight(1)
+  yield* metrics.letters([
     ReplayOutcome.Skipped({ eventId: "a", letter: undefined, idempotencyKey: "b", skip: Skip.PayloadMissing() })
-  )
+  ])
   yield* metrics.page(1)
   yield* Metric.update(MetricFamilies.histogram("auditGroups", {}), 1)
   yield* metrics.subscription("GET", "SUCCESS")

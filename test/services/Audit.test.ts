@@ -3,7 +3,7 @@ import { Effect, Layer } from "effect"
 import { Audit, AuditError, AuditMemory } from "../../src/index.ts"
 import { collectLogs, record } from "./Support.ts"
 
-const write = (entry = record()) => Effect.flatMap(Audit, (audit) => audit.record(entry))
+const write = (entry = record()) => Effect.flatMap(Audit, (audit) => audit.record([entry]))
 
 describe("Audit.layerMemory", () => {
   it.effect("keeps records in order", () =>

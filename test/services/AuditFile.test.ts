@@ -19,7 +19,7 @@ import {
 } from "./support/AuditFiles.ts"
 
 const onNode = Effect.provide(NodeEventBridge.layer)
-const write = (entry = record()) => Effect.flatMap(Audit, (audit) => audit.record(entry))
+const write = (entry = record()) => Effect.flatMap(Audit, (audit) => audit.record([entry]))
 const isWhole = (files: ReadonlyArray<string>) =>
   Effect.map(Audit.verify(files), (found) => assert.isNull(found.fault, JSON.stringify(found)))
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber, Metric, Schema } from "effect"
+import { Duration, Effect, Fiber, Metric, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import {
   EventBridgeError,
@@ -58,7 +58,7 @@ describe("Metrics", () => {
   it.effect("counts letters by outcome and classification, and never by id", () =>
     Effect.gen(function* () {
       const metrics = yield* Metrics
-      for (const id of ids) yield* Effect.forEach(outcomes(id), metrics.letter)
+      for (const id of ids) yield* metrics.letters(outcomes(id))
       const counted = yield* counters
       assert.deepStrictEqual(counted, {
         "cxone_eventbridge_letters_total accepted none": 100,
@@ -193,7 +193,7 @@ describe("Metrics", () => {
     )
   })
 
-  it.effect("letters are in flight while they are worked on, however that ends", () =>
+  it.effect("letters in flight are more and fewer", () =>
     Effect.gen(function* () {
       const metrics = yield* Metrics
       const inFlight = Effect.map(Metrics.snapshot, (series) =>
@@ -202,11 +202,10 @@ describe("Metrics", () => {
         )
       )
       assert.deepStrictEqual(yield* inFlight, [0])
-      const waiting = yield* Effect.forkChild(metrics.inFlight(Effect.never), { startImmediately: true })
-      assert.deepStrictEqual(yield* metrics.inFlight(inFlight), [2])
-      assert.isTrue(Exit.isFailure(yield* Effect.exit(metrics.inFlight(Effect.fail("no")))))
-      assert.deepStrictEqual(yield* inFlight, [1])
-      yield* Fiber.interrupt(waiting)
+      yield* metrics.inFlight(1)
+      yield* metrics.inFlight(1)
+      assert.deepStrictEqual(yield* inFlight, [2])
+      yield* metrics.inFlight(-2)
       assert.deepStrictEqual(yield* inFlight, [0])
     }).pipe(Effect.provide(Metrics.layer), apart)
   )
@@ -219,7 +218,7 @@ describe("Metrics", () => {
       const auditGroups = MetricFamilies.histogram("auditGroups", {})
       yield* Metric.update(auditGroups, 3)
       yield* Metric.update(auditGroups, 5000)
-      yield* metrics.letter(ReplayOutcome.Accepted({ ...sent("evt_1"), receipt, confirmedBy: "Receipt" }))
+      yield* metrics.letters([ReplayOutcome.Accepted({ ...sent("evt_1"), receipt, confirmedBy: "Receipt" })])
       const snapshot = yield* Metrics.snapshot
       assert.deepStrictEqual(
         snapshot.map(({ attributes, name, type }) => [name, type, attributes]),
@@ -247,7 +246,7 @@ describe("Metrics", () => {
   it.effect("may be switched off", () =>
     Effect.gen(function* () {
       const metrics = yield* Metrics
-      yield* Effect.forEach(outcomes("evt_1"), metrics.letter)
+      yield* metrics.letters(outcomes("evt_1"))
       yield* metrics.request("Token", 200, 1)
       yield* metrics.retry("Token")
       yield* metrics.tokenRefresh("success")
@@ -255,7 +254,7 @@ describe("Metrics", () => {
       yield* metrics.registrySync("failed")
       yield* metrics.breaker("Open")
       yield* metrics.page(1)
-      assert.strictEqual(yield* metrics.inFlight(Effect.succeed(7)), 7)
+      yield* metrics.inFlight(1)
       assert.deepStrictEqual(yield* Metric.snapshot, [])
     }).pipe(Effect.provide(Metrics.layerNoop), apart)
   )

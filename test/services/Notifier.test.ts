@@ -62,8 +62,8 @@ describe("Notifier", () => {
   it.effect("posts each record to the webhook, as the contract has it", () =>
     Effect.gen(function* () {
       const { drain, notify } = yield* start
-      yield* notify(record("evt_1"))
-      yield* notify(record("evt_2", "FAILED"))
+      yield* notify([record("evt_1")])
+      yield* notify([record("evt_2", "FAILED")])
       assert.deepStrictEqual(yield* drain, { delivered: 2, failed: 0, dropped: 0 })
       const requests = yield* sent
       assert.deepStrictEqual(
@@ -86,7 +86,7 @@ describe("Notifier", () => {
     Effect.gen(function* () {
       const { drain, notify } = yield* start
       // No time passes here: whatever waited would wait for ever.
-      for (const id of ids(1000)) yield* notify(record(id))
+      for (const id of ids(1000)) yield* notify([record(id)])
       const draining = yield* Effect.forkChild(drain)
       yield* TestClock.adjust("999 millis")
       assert.isUndefined(draining.pollUnsafe())
@@ -98,7 +98,7 @@ describe("Notifier", () => {
   it.effect("so many requests at once and no more", () =>
     Effect.gen(function* () {
       const { drain, notify } = yield* start
-      for (const id of ids(100)) yield* notify(record(id))
+      for (const id of ids(100)) yield* notify([record(id)])
       yield* TestClock.adjust("1 millis")
       assert.lengthOf(yield* sent, 8)
       yield* TestClock.adjust("1 second")
@@ -111,7 +111,7 @@ describe("Notifier", () => {
     const logs = collectLogs()
     return Effect.gen(function* () {
       const { drain, notify } = yield* start
-      for (const id of ids(30)) yield* notify(record(id))
+      for (const id of ids(30)) yield* notify([record(id)])
       const counts = yield* drain
       assert.deepStrictEqual(counts, { delivered: 10, failed: 0, dropped: 20 })
       assert.lengthOf(yield* sent, 10)
@@ -125,7 +125,7 @@ describe("Notifier", () => {
   it.effect("drain waits 10 seconds, then gives up the rest", () =>
     Effect.gen(function* () {
       const { drain, notify } = yield* start
-      for (const id of ids(100)) yield* notify(record(id))
+      for (const id of ids(100)) yield* notify([record(id)])
       const draining = yield* Effect.forkChild(drain)
       yield* TestClock.adjust("9999 millis")
       assert.isUndefined(draining.pollUnsafe())
@@ -144,7 +144,7 @@ describe("Notifier", () => {
       const idle = yield* start
       assert.deepStrictEqual(yield* idle.drain, { delivered: 0, failed: 0, dropped: 0 })
       const { drain, notify } = yield* start
-      yield* notify(record())
+      yield* notify([record()])
       const draining = yield* Effect.forkChild(drain)
       yield* TestClock.adjust("2 seconds")
       assert.deepStrictEqual(yield* Fiber.join(draining), { delivered: 1, failed: 0, dropped: 0 })
@@ -161,7 +161,7 @@ describe("Notifier", () => {
     const logs = collectLogs()
     return Effect.gen(function* () {
       const { drain, notify } = yield* start
-      for (const id of ids(16)) yield* notify(record(id))
+      for (const id of ids(16)) yield* notify([record(id)])
       const draining = yield* Effect.forkChild(drain)
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual(yield* Fiber.join(draining), { delivered: 0, failed: 16, dropped: 0 })
@@ -180,7 +180,7 @@ describe("Notifier", () => {
     const logs = collectLogs()
     return Effect.gen(function* () {
       const { drain, notify } = yield* start
-      for (const id of ids(10)) yield* notify(record(id))
+      for (const id of ids(10)) yield* notify([record(id)])
       const draining = yield* Effect.forkChild(drain)
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(yield* Fiber.join(draining), { delivered: 10, failed: 0, dropped: 0 })
@@ -192,7 +192,7 @@ describe("Notifier", () => {
   it.effect("one that is down gets few requests, and what waited when it is back", () =>
     Effect.gen(function* () {
       const { drain, notify } = yield* start
-      for (const id of ids(1000)) yield* notify(record(id))
+      for (const id of ids(1000)) yield* notify([record(id)])
       yield* TestClock.adjust("30 seconds")
       // Eight records at a time, seven tries each in some 13 s.
       assert.isAtMost((yield* sent).length, 8 * 7 * 3)
@@ -206,7 +206,7 @@ describe("Notifier", () => {
   it.effect("a pause it asks for is kept by all records", () =>
     Effect.gen(function* () {
       const { drain, notify } = yield* start
-      for (const id of ids(3)) yield* notify(record(id))
+      for (const id of ids(3)) yield* notify([record(id)])
       yield* TestClock.adjust("59 seconds")
       assert.lengthOf(yield* sent, 1)
       const draining = yield* Effect.forkChild(drain)
@@ -226,7 +226,7 @@ describe("Notifier", () => {
     () =>
       Effect.gen(function* () {
         const { drain, notify } = yield* start
-        for (const id of ids(2)) yield* notify(record(id))
+        for (const id of ids(2)) yield* notify([record(id)])
         yield* TestClock.adjust("119 seconds")
         assert.lengthOf(yield* sent, 1)
         yield* TestClock.adjust("1 second")
@@ -242,7 +242,7 @@ describe("Notifier", () => {
     const logs = collectLogs()
     return Effect.gen(function* () {
       const { drain, notify } = yield* start
-      yield* notify(record())
+      yield* notify([record()])
       const draining = yield* Effect.forkChild(drain)
       yield* TestClock.adjust("1 minute")
       assert.deepInclude(yield* Fiber.join(draining), { failed: 1 })
@@ -255,9 +255,9 @@ describe("Notifier", () => {
   it.effect("runs are counted apart", () =>
     Effect.gen(function* () {
       const [one, two] = [yield* start, yield* start]
-      yield* one.notify(record("evt_1"))
-      yield* two.notify(record("evt_2"))
-      yield* two.notify(record("evt_3"))
+      yield* one.notify([record("evt_1")])
+      yield* two.notify([record("evt_2")])
+      yield* two.notify([record("evt_3")])
       assert.deepStrictEqual(yield* one.drain, { delivered: 1, failed: 0, dropped: 0 })
       assert.deepStrictEqual(yield* two.drain, { delivered: 2, failed: 0, dropped: 0 })
     }).pipe(withNotifier(ok))
@@ -270,7 +270,7 @@ describe("Notifier", () => {
         Effect.scoped(
           Effect.flatMap(start, ({ notify }) =>
             Effect.andThen(
-              Effect.forEach(ids(100), (id) => notify(record(id))),
+              Effect.forEach(ids(100), (id) => notify([record(id)])),
               Effect.never
             )
           )
@@ -303,7 +303,7 @@ describe("Notifier", () => {
         Effect.scoped(
           Effect.flatMap(start, ({ drain, notify }) =>
             Effect.andThen(
-              Effect.forEach(ids(100), (id) => notify(record(id))),
+              Effect.forEach(ids(100), (id) => notify([record(id)])),
               drain
             )
           )
@@ -345,13 +345,13 @@ describe("Notifier", () => {
       return Effect.gen(function* () {
         const scope = yield* Scope.make()
         const { drain, notify } = yield* Scope.provide(start, scope)
-        for (const id of ids(count)) yield* notify(record(id))
+        for (const id of ids(count)) yield* notify([record(id)])
         yield* TestClock.adjust(wait)
         const draining = yield* Effect.forkChild(drain)
         yield* TestClock.adjust("10 seconds")
         const counts = yield* Fiber.join(draining)
         assert.strictEqual(counts.delivered + counts.failed + counts.dropped, count)
-        yield* notify(record("evt_late"))
+        yield* notify([record("evt_late")])
         const told = (yield* sent).map(({ body }) => body)
         yield* Scope.close(scope, Exit.void)
         assert.deepStrictEqual(yield* counted, { ...counts, dropped: counts.dropped + 1 })
@@ -368,7 +368,7 @@ describe("Notifier", () => {
   it.effect("without a monitoring URL nobody is told, and nothing is counted", () =>
     Effect.gen(function* () {
       const { drain, notify } = yield* start
-      for (const id of ids(3)) yield* notify(record(id))
+      for (const id of ids(3)) yield* notify([record(id)])
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual(yield* drain, { delivered: 0, failed: 0, dropped: 0 })
       assert.lengthOf(yield* sent, 0)
@@ -379,8 +379,8 @@ describe("Notifier", () => {
     Effect.gen(function* () {
       yield* TestClock.setTime(Date.now())
       const { drain, notify } = yield* start
-      yield* notify(record("evt_é \u{1f600} 1"))
-      yield* notify(record("evt_2", "EXHAUSTED"))
+      yield* notify([record("evt_é \u{1f600} 1")])
+      yield* notify([record("evt_2", "EXHAUSTED")])
       assert.deepInclude(yield* driven(drain), { delivered: 2, failed: 0 })
       const requests = yield* sent
       assert.lengthOf(requests, 4)
@@ -395,11 +395,11 @@ describe("Notifier", () => {
     Effect.gen(function* () {
       const first = record("evt_1")
       const { drain, notify } = yield* start
-      yield* notify(first)
-      yield* notify({ ...first, timestamp: "2024-05-11T09:20:00.000Z", latency_ms: 7, detail: "accepted; resumed" })
-      yield* notify({ ...first, status: "EXHAUSTED" })
-      yield* notify({ ...first, run_id: "run-2" })
-      yield* notify({ ...first, idempotency_key: "replay-evt_1-v2" })
+      yield* notify([first])
+      yield* notify([{ ...first, timestamp: "2024-05-11T09:20:00.000Z", latency_ms: 7, detail: "accepted; resumed" }])
+      yield* notify([{ ...first, status: "EXHAUSTED" }])
+      yield* notify([{ ...first, run_id: "run-2" }])
+      yield* notify([{ ...first, idempotency_key: "replay-evt_1-v2" }])
       yield* driven(drain)
       const idsSent = (yield* sent).map(({ headers }) => headers["webhook-id"] ?? "")
       assert.lengthOf(idsSent, 5)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer, Option } from "effect"
+import { Clock, Deferred, Effect, Fiber, Layer, Option } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { DuplicateDetected, NetworkFailure, RateLimited, type TryReason } from "../../src/domain/EventBridgeError.ts"
@@ -29,7 +29,7 @@ const setUp = Effect.gen(function* () {
     })
   )
   const health = new ServiceHealth()
-  const breaker = ServiceBreaker.make(circuit, { health, key })
+  const breaker = ServiceBreaker.make(circuit, { clock: yield* Clock.Clock, health, key })
   return {
     ...breaker,
     health,

@@ -133,14 +133,14 @@ export const receipt = { eventId: "evt_1", status: "queued" }
 export const replayOf = (eventId = "evt_1", topicId = "topic-1", payload: unknown = { n: 1 }): ReplayRequest => ({
   topicId,
   idempotencyKey: `replay-${eventId}-v1`,
-  body: {
+  body: JSON.stringify({
     eventId,
     idempotencyKey: `replay-${eventId}-v1`,
     originalPayload: payload,
     retryMatrix: { currentAttempt: 1, maxAllowed: 5, firstFailure: null, lastFailure: null, failureReason: null },
     routingDirective: { destinationOverride: null, preserveOriginalTopic: true },
     replayMetadata: { initiatedAt: "2024-05-11T09:15:22.103Z", clientVersion: "1.0.0" }
-  }
+  })
 })
 
 export const firstPage = { topicId: "topic-1", limit: 50, nextPageToken: undefined }

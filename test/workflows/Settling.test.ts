@@ -4,6 +4,7 @@ import { CircuitBreaker, KeyValueStore, RateLimiter } from "effect/persistence"
 import { EmulatorClient, type EmulatorOptions, Fault } from "../../src/emulator/index.ts"
 import {
   Audit,
+  type AuditRecord,
   AuditError,
   Checkpoints,
   DeadLetterQueue,
@@ -64,14 +65,19 @@ const recordedCheckpoints = (events: Array<Event>, delay: Duration.Input) =>
 const recordedAudit = (events: Array<Event>, failsFrom = Number.POSITIVE_INFINITY) => {
   let recorded = 0
   return Layer.succeed(Audit, {
-    record: (record) =>
-      Effect.suspend(() => {
-        if (++recorded >= failsFrom) return Effect.fail(new AuditError({ sink: "tape", detail: "torn" }))
-        return Effect.andThen(
-          Effect.sleep(Duration.millis((recorded * 37) % 150)),
-          Effect.sync(() => void events.push({ is: "recorded", eventId: "event_id" in record ? record.event_id : "" }))
-        )
-      }),
+    record: Effect.forEach(
+      (record: AuditRecord) =>
+        Effect.suspend(() => {
+          if (++recorded >= failsFrom) return Effect.fail(new AuditError({ sink: "tape", detail: "torn" }))
+          return Effect.andThen(
+            Effect.sleep(Duration.millis((recorded * 37) % 150)),
+            Effect.sync(
+              () => void events.push({ is: "recorded", eventId: "event_id" in record ? record.event_id : "" })
+            )
+          )
+        }),
+      { discard: true }
+    ),
     head: Effect.undefined
   })
 }

@@ -39,14 +39,17 @@ it.effect("Audit, Metrics and Notifier are the application's where it gives its 
   const notified: Array<ReplayAuditRecord> = []
   const counted: Array<string> = []
   const services = Layer.mergeAll(
-    Layer.succeed(Audit, { record: (record) => Effect.sync(() => void audited.push(record)), head: Effect.undefined }),
+    Layer.succeed(Audit, {
+      record: (records) => Effect.sync(() => void audited.push(...records)),
+      head: Effect.undefined
+    }),
     Layer.succeed(Metrics, {
       request: (operation, status) => Effect.sync(() => void counted.push(`${operation} ${status}`)),
       retry: () => Effect.void,
       tokenRefresh: (result) => Effect.sync(() => void counted.push(`token ${result}`)),
       breaker: () => Effect.void,
-      inFlight: (letter) => letter,
-      letter: ({ _tag }) => Effect.sync(() => void counted.push(_tag)),
+      inFlight: () => Effect.void,
+      letters: (outcomes) => Effect.sync(() => void counted.push(...outcomes.map(({ _tag }) => _tag))),
       page: () => Effect.sync(() => void counted.push("page")),
       subscription: () => Effect.void,
       notification: () => Effect.void,
@@ -54,7 +57,7 @@ it.effect("Audit, Metrics and Notifier are the application's where it gives its 
     }),
     Layer.succeed(Notifier, {
       start: Effect.succeed({
-        notify: (record: ReplayAuditRecord) => Effect.sync(() => void notified.push(record)),
+        notify: (records: ReadonlyArray<ReplayAuditRecord>) => Effect.sync(() => void notified.push(...records)),
         drain: Effect.sync(() => ({ delivered: notified.length, failed: 0, dropped: 0 }))
       })
     })

@@ -44,7 +44,7 @@ export const writeAll = (
 ) =>
   Effect.gen(function* () {
     const audit = yield* Audit
-    for (const each of records) yield* audit.record(typeof each === "string" ? record(each) : each)
+    for (const each of records) yield* audit.record([typeof each === "string" ? record(each) : each])
     return yield* audit.head
   }).pipe(Effect.provide(Layer.fresh(Audit.layerFile(path, options))))
 

@@ -10,13 +10,15 @@ const write = Effect.fnUntraced(function* (writer: number) {
   const audit = yield* Audit
   for (let round = 0; ; round++) {
     const id = `${name}_${writer}_${round}`
-    yield* audit.record({
-      operation: "GET",
-      subscriptionId: id,
-      status: "SUCCESS",
-      details: "x".repeat(round % 700),
-      timestamp: "2024-05-11T09:15:22.103Z"
-    })
+    yield* audit.record([
+      {
+        operation: "GET",
+        subscriptionId: id,
+        status: "SUCCESS",
+        details: "x".repeat(round % 700),
+        timestamp: "2024-05-11T09:15:22.103Z"
+      }
+    ])
     // At once: what is said is out when the process is killed.
     writeSync(1, `${id}\n`)
   }
