@@ -1,4 +1,4 @@
-import { type Cause, Effect, Latch, Queue, Result } from "effect"
+import { type Cause, Effect, Latch, MutableList, Queue, Result } from "effect"
 import { Skip } from "../domain/Skip.ts"
 import { KeyOrder } from "./KeyOrder.ts"
 import type { LeftOut, Selected } from "./LetterSelection.ts"
@@ -22,24 +22,26 @@ const readAhead = 32
  * stays bounded. A letter that waits for its key keeps nobody from sending another. Mutable, and of one run only.
  */
 export class Backlog {
-  readonly #ready: Queue.Queue<OnItsWay, Cause.Done>
+  /** One for each letter that can go. */
+  readonly #turns: Queue.Queue<void, Cause.Done>
+  readonly #ready = MutableList.make<OnItsWay>()
   /** Letters whose key has become free: they came before those that are ready, and go first. */
-  readonly #released: Array<OnItsWay> = []
+  readonly #released = MutableList.make<OnItsWay>()
   readonly #order: KeyOrder<OnItsWay>
   readonly #room = Latch.makeUnsafe(true)
   readonly #concurrency: number
   #unfinished = 0
   #isComplete = false
 
-  private constructor(ready: Queue.Queue<OnItsWay, Cause.Done>, concurrency: number, heldKeys: ReadonlyArray<string>) {
-    this.#ready = ready
+  private constructor(turns: Queue.Queue<void, Cause.Done>, concurrency: number, heldKeys: ReadonlyArray<string>) {
+    this.#turns = turns
     this.#order = new KeyOrder(heldKeys)
     this.#concurrency = concurrency
   }
 
   /** `heldKeys`: of letters that failed in an earlier process of the run. */
   static make(concurrency: number, heldKeys: ReadonlyArray<string>): Effect.Effect<Backlog> {
-    return Effect.map(Queue.unbounded<OnItsWay, Cause.Done>(), (ready) => new Backlog(ready, concurrency, heldKeys))
+    return Effect.map(Queue.unbounded<void, Cause.Done>(), (turns) => new Backlog(turns, concurrency, heldKeys))
   }
 
   /** Waits until there is room for another page. */
@@ -49,10 +51,16 @@ export class Backlog {
 
   /** The next letter that can go, once there is one. Ends when there will be none. */
   get take(): Effect.Effect<OnItsWay, Cause.Done> {
-    return Effect.suspend(() => {
-      const released = this.#released.shift()
-      return released === undefined ? Queue.take(this.#ready) : Effect.succeed(released)
+    return Effect.flatMap(Queue.take(this.#turns), () => {
+      const released = MutableList.take(this.#released)
+      const next = released === MutableList.Empty ? MutableList.take(this.#ready) : released
+      return next === MutableList.Empty ? this.take : Effect.succeed(next)
     })
+  }
+
+  /** Another page is being read, or about to be. */
+  get expectsPage(): boolean {
+    return !this.#isComplete && this.#hasRoom
   }
 
   /** The letters of a page, in queue order. */
@@ -63,15 +71,14 @@ export class Backlog {
   }
 
   /**
-   * A letter that was taken has its outcome; whoever took it takes the next. With `holds`, the later ones of its key are
-   * not to be sent.
+   * A letter that was taken has its outcome. With `holds`, the later ones of its key are not to be sent.
    */
   finish({ key }: OnItsWay, holds: boolean): void {
     this.#unfinished--
     if (key !== undefined && holds) for (const letter of this.#order.hold(key)) this.#holdBack(letter, key)
     if (key !== undefined && !holds) {
       const next = this.#order.release(key)
-      if (next !== undefined) this.#released.push(next)
+      if (next !== undefined) this.#offer(this.#released, next)
     }
     if (this.#hasRoom) this.#room.openUnsafe()
     this.#endWhenDone()
@@ -85,13 +92,13 @@ export class Backlog {
 
   /** Nothing more is to be done: whoever takes finds no further letter that is new. */
   close(): void {
-    Queue.endUnsafe(this.#ready)
+    Queue.endUnsafe(this.#turns)
   }
 
   #admit(letter: OnItsWay): void {
     const { key } = letter
     const admitted = key === undefined ? "go" : this.#order.admit(key, letter)
-    if (admitted === "go") Queue.offerUnsafe(this.#ready, letter)
+    if (admitted === "go") this.#offer(this.#ready, letter)
     if (key !== undefined && admitted === "held") this.#holdBack(letter, key)
   }
 
@@ -100,7 +107,12 @@ export class Backlog {
     const decided = Result.flatMap(letter.decided, (selected) =>
       Result.fail<LeftOut>({ entry: Result.succeed(selected.letter), skip: Skip.HeldBack({ key }) })
     )
-    Queue.offerUnsafe(this.#ready, { ...letter, decided, key: undefined })
+    this.#offer(this.#ready, { ...letter, decided, key: undefined })
+  }
+
+  #offer(letters: MutableList.MutableList<OnItsWay>, letter: OnItsWay): void {
+    MutableList.append(letters, letter)
+    Queue.offerUnsafe(this.#turns, undefined)
   }
 
   get #hasRoom(): boolean {

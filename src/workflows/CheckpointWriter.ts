@@ -18,17 +18,9 @@ export interface Standing {
 /** Keeps where a run stands, as it is by the time it is written. */
 export interface CheckpointWriter {
   readonly save: Effect.Effect<void, CheckpointError | LeaseLost>
-  /**
-   * After pages have settled. Where a checkpoint was written just before, what is new waits for the next one: a process
-   * that dies until then leaves letters to send again, which are answered as known.
-   */
-  readonly saveSettled: Effect.Effect<void, CheckpointError | LeaseLost>
   /** The last one of a run that is complete. */
   readonly complete: (report: ReplayReport) => Effect.Effect<void, CheckpointError | LeaseLost>
 }
-
-/** Milliseconds. A checkpoint brought to disk costs as much as many letters: one a page is enough where pages are fast. */
-const justBefore = 1000
 
 /** One checkpoint is written at a time: a later position never gives way to an earlier one. */
 export const make = Effect.fnUntraced(function* (options: {
@@ -42,7 +34,6 @@ export const make = Effect.fnUntraced(function* (options: {
   const clock = yield* Clock.Clock
   let { lastSettledAt } = origin
   let keptPages = origin.settledPages
-  let writtenAt = Number.NEGATIVE_INFINITY
 
   const write = (report: ReplayReport | null) =>
     // Whoever has taken the run over goes on from what is kept.
@@ -50,7 +41,6 @@ export const make = Effect.fnUntraced(function* (options: {
       const { pageToken, settledPages, startedLetters } = ledger.position
       if (settledPages > keptPages) lastSettledAt = new Date(clock.currentTimeMillisUnsafe()).toISOString()
       keptPages = settledPages
-      writtenAt = clock.currentTimeMillisUnsafe()
       return checkpoints.save({
         ...origin,
         ...standing(),
@@ -65,11 +55,5 @@ export const make = Effect.fnUntraced(function* (options: {
     })
   const batch = yield* Batch.make((asked: ReadonlyArray<ReplayReport | null>) => write(asked.at(-1) ?? null))
 
-  const save = batch.submit([null])
-
-  return {
-    save,
-    saveSettled: Effect.suspend(() => (clock.currentTimeMillisUnsafe() - writtenAt < justBefore ? Effect.void : save)),
-    complete: (report) => batch.submit([report])
-  } satisfies CheckpointWriter
+  return { save: batch.submit([null]), complete: (report) => batch.submit([report]) } satisfies CheckpointWriter
 })

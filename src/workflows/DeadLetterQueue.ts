@@ -7,13 +7,13 @@ import * as PagedList from "./PagedList.ts"
 
 export interface QueueOptions {
   readonly topicId: string
-  /** Letters a page, at most. Default 100. */
+  /** Letters a page, at most. Default 50. */
   readonly pageSize?: number | undefined
   /** The token of the page to begin with; the first page by default. */
   readonly pageToken?: string | undefined
 }
 
-export const defaultPageSize = 100
+export const defaultPageSize = 50
 
 /** The dead letters of a topic, page by page, in constant memory. */
 export class DeadLetterQueue extends Context.Service<

@@ -17,7 +17,7 @@ export interface ReplayOptions {
   readonly select?: ((letter: DeadLetter) => boolean) | undefined
   /** So many selected letters, then stop. All by default. */
   readonly limit?: number | undefined
-  /** Letters a page, at most. Default 100. */
+  /** Letters a page, at most. Default 50. */
   readonly pageSize?: number | undefined
   /** A letter is not replayed beyond this attempt. Default 5. */
   readonly maxAttempts?: number | undefined

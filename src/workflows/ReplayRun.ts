@@ -275,7 +275,8 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     }
     if (settled.length > 0) {
       yield* watch.settled(settled)
-      yield* checkpoint.saveSettled
+      // The checkpoint of a page to come tells of these, too.
+      if (!backlog.expectsPage) yield* checkpoint.save
     }
     yield* Queue.offerAll(told, outcomes)
   }, Effect.catch(halt))
@@ -316,27 +317,29 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
 
   const stop = Effect.suspend(() => (final === undefined ? halt(new RunStopped()) : Effect.void))
 
-  /** For those who have ceased to pull: whatever is in flight is awaited, and nobody is left to tell but the log. */
-  const abandon = (working: Fiber.Fiber<unknown>) =>
-    Effect.gen(function* () {
-      if (final !== undefined) return
-      yield* stop
-      // What is still told must find room; a failure of the run is in its report.
-      yield* Effect.exit(Stream.runDrain(Stream.fromQueue(told)))
-      yield* Fiber.await(working)
-      const { letters: read, stopped } = yield* report
-      if (halted !== undefined) yield* Effect.logInfo(`run ${runId} halted after ${read} letters: ${stopped.why}`)
-    })
+  let working: Fiber.Fiber<unknown> | undefined
 
-  let isBegun = false
+  /** When nobody pulls any more: what is in flight is awaited, and nobody is left to tell but the log. */
+  const abandon = Effect.gen(function* () {
+    if (working === undefined) return
+    const isOver = final !== undefined
+    yield* stop
+    // What is still told must find room; a failure of the run is in its report.
+    if (!isOver) yield* Effect.exit(Effect.forever(Queue.takeAll(told)))
+    yield* Fiber.await(working)
+    const { letters: read, stopped } = yield* report
+    if (!isOver && halted !== undefined) {
+      yield* Effect.logInfo(`run ${runId} halted after ${read} letters: ${stopped.why}`)
+    }
+  })
+  // Before what the run works with is given back.
+  yield* Effect.addFinalizer(() => abandon)
+
   const outcomes = Stream.unwrap(
     Effect.gen(function* () {
-      if (!isBegun) {
-        isBegun = true
-        // A fiber of its own: the interruption of whoever pulls does not cut off what is in flight.
-        const working = yield* Effect.forkScoped(Queue.into(work, told))
-        yield* Effect.addFinalizer(() => abandon(working))
-      }
+      // A fiber of its own: the interruption of whoever pulls does not cut off what is in flight.
+      working ??= yield* Effect.forkDetach(Queue.into(work, told))
+      yield* Effect.addFinalizer(() => abandon)
       return Stream.fromQueue(told)
     })
   )

@@ -82,7 +82,7 @@ describe("the runs of a store", () => {
         Effect.map(Audit, ({ head, record }) => ({
           head,
           record: (added) =>
-            isFull && "event_id" in added && added.event_id === "evt_15"
+            isFull && added.some((one) => "event_id" in one && one.event_id === "evt_15")
               ? Effect.fail(new AuditError({ sink: "audit.jsonl", detail: "no space left" }))
               : record(added)
         }))

@@ -152,7 +152,8 @@ describe("pages settle in order", () => {
       assert.strictEqual(last?.is, "saved")
       assert.deepStrictEqual(last?.is === "saved" && last.checkpoint.report, report)
       const positions = events.flatMap((event) => (event.is === "saved" ? [event.checkpoint.settledPages] : []))
-      assert.includeMembers(positions, [0, 5, 10])
+      assert.includeMembers(positions, [0, 10])
+      assert.isTrue(positions.some((settledPages) => settledPages > 0 && settledPages < 10))
       assert.strictEqual(events.filter(({ is }) => is === "recorded").length, 57)
     }).pipe(
       Effect.provide(
@@ -215,12 +216,13 @@ describe("a run halts, and can go on,", () => {
       assert.include(error.message, "torn")
       assert.isTrue(addsUp(error.report))
       assert.strictEqual(error.report.status, "halted")
-      assert.strictEqual(error.report.letters, events.filter(({ is }) => is === "recorded").length)
+      // Records are made in groups: of one that fails, none counts.
+      assert.isAtMost(error.report.letters, events.filter(({ is }) => is === "recorded").length)
       assert.isAtMost(error.report.letters, failsFrom - 1)
       assert.strictEqual(error.report.failed, 0)
       assertOrder(events, 5)
       // Letters that were on their way when it failed may still arrive; no others are sent.
-      assert.isAtMost(Object.keys((yield* stats).deliveries).length, failsFrom + 2 * 3)
+      assert.isAtMost(Object.keys((yield* stats).deliveries).length, failsFrom + 3 * 3)
     }).pipe(Effect.provide(composed({ queue: letters(40) }, events, recordedAudit(events, failsFrom))))
   })
 

@@ -272,8 +272,8 @@ describe("whoever pulls the outcomes", () => {
         )(100)
       })
       const { length } = arrivals
-      // One is being looked at, as many wait for that as are sent at once, and as many again are to be told.
-      assert.isAtMost(length, 1 + 3 * request.concurrency)
+      // One is being looked at; as many as are sent at once wait for that, are to be told, recorded, or are with a worker.
+      assert.isAtMost(length, 1 + 4 * request.concurrency)
       const stoppedAt = yield* Clock.currentTimeMillis
       yield* Effect.forkChild(Fiber.interrupt(fiber))
       yield* drive(fiber)
