@@ -53,6 +53,7 @@ export const ofReport = (report: ReplayReport): string => {
           ] satisfies Row
         ]),
     ["pages settled", count(stopped.pages)],
+    ...(report.auditHead === null ? [] : [["audit head", report.auditHead] satisfies Row]),
     ...(stopped.why === undefined ? [] : [["stopped because", printable(stopped.why)] satisfies Row])
   ])
 }

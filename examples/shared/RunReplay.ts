@@ -46,10 +46,20 @@ const countQueue = Effect.fnUntraced(function* ({ letters, request }: RunOptions
   return Ref.get(total)
 })
 
-const conclude = Effect.fnUntraced(function* (report: ReplayReport, options: RunOptions) {
+/** What to see to before the run goes on; one that was asked to stop just goes on. */
+const whatToDo = ({ hint, reason }: ReplayHalted): string => (reason._tag === "RunStopped" ? "" : ` ${hint}`)
+
+const conclude = Effect.fnUntraced(function* (
+  report: ReplayReport,
+  halted: ReplayHalted | undefined,
+  options: RunOptions
+) {
   yield* Console.log(ReportTable.ofReport(report))
   if (report.status === "halted") {
-    yield* Console.error(`Halted; what was not tried does not count as failed. ${howToGoOn(options, report.runId)}`)
+    const advice = halted === undefined ? "" : whatToDo(halted)
+    yield* Console.error(
+      `Halted; what was not tried does not count as failed.${advice} ${howToGoOn(options, report.runId)}`
+    )
   }
   if (options.json) yield* Console.log(JSON.stringify(report))
   const code = report.status === "halted" ? 3 : report.failed > 0 ? 2 : 0
@@ -64,6 +74,7 @@ export const runReplay = Effect.fnUntraced(function* (options: RunOptions) {
   const ended = yield* Effect.scoped(
     Effect.andThen(ReplayProgress.show(report, total), Effect.result(Stream.runDrain(outcomes)))
   )
-  if (ended._tag === "Failure" && !(ended.failure instanceof ReplayHalted)) return yield* ended.failure
-  return yield* conclude(yield* report, options)
+  const failure = ended._tag === "Failure" ? ended.failure : undefined
+  if (failure !== undefined && !(failure instanceof ReplayHalted)) return yield* failure
+  return yield* conclude(yield* report, failure, options)
 }, Effect.scoped)

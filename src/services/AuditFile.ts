@@ -1,7 +1,8 @@
-import { DateTime, Effect, Metric, Result, Schedule, Semaphore } from "effect"
+import { DateTime, Effect, FileSystem, Metric, Result, Schedule, Semaphore } from "effect"
 import { Digest } from "effect/crypto"
 import type { AuditHead } from "../domain/AuditLine.ts"
 import type { AuditRecord } from "../domain/AuditRecord.ts"
+import { causesOf } from "../domain/Causes.ts"
 import type { AuditError } from "../domain/ReplayError.ts"
 import * as AuditChain from "./AuditChain.ts"
 import * as AuditSegments from "./AuditSegments.ts"
@@ -37,8 +38,13 @@ export const make = Effect.fnUntraced(function* (
   const digest = yield* Digest.Digest
   const { failure, giveWay, open, orFail, resume } = yield* AuditSegments.make(path)
   const encoder = new TextEncoder()
-  const lease = yield* Effect.mapError(FileLease.acquire(path), (error) =>
-    error._tag === "LeaseHeld" ? failure(error.message, error.hint) : failure(error.message)
+  const fs = yield* FileSystem.FileSystem
+  // Under one name, however it is called; a file that is not there yet has but one.
+  const file = yield* Effect.orElseSucceed(fs.realPath(path), () => path)
+  const lease = yield* Effect.mapError(FileLease.acquire(file), (error) =>
+    error._tag === "LeaseHeld"
+      ? failure(`another run, or another program, writes to it: ${error.message}`, error.hint)
+      : failure(causesOf(error))
   )
   const resumed = yield* resume
   let { head } = resumed
@@ -54,12 +60,29 @@ export const make = Effect.fnUntraced(function* (
   const isDue = (day: string, { day: lastDay, size }: AuditSegments.Segment): boolean =>
     size > 0 && (size >= (rotate.bytes ?? Infinity) || (rotate.daily === true && day !== lastDay))
 
+  const cutBack = (current: AuditSegments.Segment) =>
+    isTorn
+      ? Effect.map(orFail(current.file.truncate(current.size)), () => {
+          isTorn = false
+        })
+      : Effect.void
+
+  const sync = (current: AuditSegments.Segment) =>
+    Effect.suspend(() => {
+      if (!isUnsynced) return Effect.void
+      isUnsynced = false
+      return Effect.tapError(orFail(current.file.sync), (error) =>
+        Effect.sync(() => {
+          broken = error
+        })
+      )
+    })
+
   const segmentFor = Effect.fnUntraced(function* (day: string) {
-    if (segment !== undefined && isTorn) {
-      yield* orFail(segment.file.truncate(segment.size))
-      isTorn = false
-    }
+    if (segment !== undefined) yield* cutBack(segment)
     if (segment !== undefined && isDue(day, segment)) {
+      // Asked a second time, a disk that has failed to sync may say that all is well.
+      yield* sync(segment)
       yield* giveWay(segment, head)
       segment = undefined
     }
@@ -80,8 +103,12 @@ export const make = Effect.fnUntraced(function* (
     }
     const bytes = encoder.encode(lines)
     isTorn = true
-    yield* orFail(current.file.writeAll(bytes))
-    if (durability === "always") yield* orFail(current.file.sync)
+    yield* orFail(
+      Effect.andThen(current.file.writeAll(bytes), durability === "always" ? current.file.sync : Effect.void)
+    ).pipe(
+      // At once, which needs no room: nobody may write again, and what is left would look like the work of a crash.
+      Effect.tapError(() => Effect.ignore(cutBack(current)))
+    )
     isTorn = false
     isUnsynced = durability === "interval"
     head = last
@@ -90,24 +117,19 @@ export const make = Effect.fnUntraced(function* (
     yield* Metric.update(groupRecords, records.length)
   }, turn.withPermits(1))
 
-  const sync = Effect.suspend(() => {
-    if (!isUnsynced || segment === undefined) return Effect.void
-    isUnsynced = false
-    return Effect.catch(orFail(segment.file.sync), (error) => {
-      broken = error
-      return Effect.logError(error.message)
-    })
-  }).pipe(turn.withPermits(1))
+  const syncLater = Effect.suspend(() =>
+    segment === undefined ? Effect.void : Effect.catch(sync(segment), ({ message }) => Effect.logError(message))
+  ).pipe(turn.withPermits(1))
 
   yield* Effect.addFinalizer(() =>
     Effect.andThen(
-      sync,
+      syncLater,
       Effect.suspend(() => segment?.close ?? Effect.void)
     )
   )
   const batch = yield* Batch.make(write)
   yield* Effect.addFinalizer(() => batch.close(failure("it is closed")))
-  if (durability === "interval") yield* sync.pipe(Effect.repeat(Schedule.spaced("1 second")), Effect.forkScoped)
+  if (durability === "interval") yield* syncLater.pipe(Effect.repeat(Schedule.spaced("1 second")), Effect.forkScoped)
 
   const record = (records: ReadonlyArray<AuditRecord>): Effect.Effect<void, AuditError> =>
     Effect.suspend(() => {

@@ -1,6 +1,7 @@
 import { DateTime, Effect, Exit, FileSystem, Option, Path, type PlatformError, Scope } from "effect"
 import { Digest } from "effect/crypto"
 import { type AuditHead, genesis } from "../domain/AuditLine.ts"
+import { causesOf } from "../domain/Causes.ts"
 import { AuditError } from "../domain/ReplayError.ts"
 import * as AuditTail from "./AuditTail.ts"
 import * as SyncedFolder from "./SyncedFolder.ts"
@@ -28,7 +29,7 @@ export const make = Effect.fnUntraced(function* (path: string) {
 
   const failure = (detail: string, remedy?: string) =>
     new AuditError({ sink: path, detail, ...(remedy === undefined ? {} : { remedy }) })
-  const orFail = Effect.mapError(({ message }: PlatformError.PlatformError) => failure(message))
+  const orFail = Effect.mapError((error: PlatformError.PlatformError) => failure(causesOf(error)))
 
   const nameOf = (lastLine: number | string): string => `${name}.${String(lastLine).padStart(12, "0")}${ext}`
   const isEarlier = (each: string): boolean =>

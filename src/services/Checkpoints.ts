@@ -51,7 +51,20 @@ export class Checkpoints extends Context.Service<
         Effect.catchTag(effect, "LeaseHeld", ({ holder }) => Effect.fail(new RunInProgress({ runId, holder })))
     )
 
-    const load = (runId: string) => Effect.mapError(store.get(runId), failed(runId))
+    const load = (runId: string) =>
+      Effect.mapError(store.get(runId), failed(runId)).pipe(
+        // A file copied or renamed by hand, or two ids that a file system does not tell apart.
+        Effect.filterOrFail(
+          Option.match({ onNone: () => true, onSome: (checkpoint) => checkpoint.runId === runId }),
+          (found) =>
+            new CheckpointError({
+              runId,
+              place: runs.placeOf(`${prefix}${runId}`),
+              detail: `it is the checkpoint of another run${Option.match(found, { onNone: () => "", onSome: (other) => `, ${other.runId}` })}`,
+              remedy: unreadable
+            })
+        )
+      )
 
     const summaryOf = (runId: string): Effect.Effect<Option.Option<StoredRun>, CheckpointError> =>
       Effect.gen(function* () {

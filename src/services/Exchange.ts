@@ -84,8 +84,18 @@ export const retryAfterOf = (headers: Headers.Headers, now: number): Option.Opti
     Option.map((value) => Headers.retryAfterDelay(value, now))
   )
 
+/** What a service that repeats what it was sent may say: the secret as it is, as in a form, in a URL, or in JSON. */
+const spellings = (secret: string): ReadonlyArray<string> => [
+  secret,
+  new URLSearchParams([["", secret]]).toString().slice(1),
+  encodeURIComponent(secret.toWellFormed()),
+  JSON.stringify(secret).slice(1, -1)
+]
+
 const scrub = (detail: string, secrets: ReadonlyArray<Redacted.Redacted>): string =>
-  secrets.reduce((text, secret) => text.replaceAll(Redacted.value(secret), "<redacted>"), detail)
+  secrets
+    .flatMap((secret) => spellings(Redacted.value(secret)))
+    .reduce((text, spelling) => text.replaceAll(spelling, "<redacted>"), detail)
 
 const unanswered = (
   error: HttpClientError.HttpClientError | Schema.SchemaError,

@@ -37,8 +37,8 @@ export const make = Effect.gen(function* () {
 const failed = (sent: Sent, error: EventBridgeError, wasInFlight: boolean): ReplayOutcome => {
   switch (error.reason._tag) {
     case "DuplicateDetected": {
-      if (error.ambiguous) return ReplayOutcome.Accepted({ ...sent, receipt: undefined, confirmedBy: "EarlierTry" })
       if (wasInFlight) return ReplayOutcome.Accepted({ ...sent, receipt: undefined, confirmedBy: "EarlierRun" })
+      if (error.ambiguous) return ReplayOutcome.Accepted({ ...sent, receipt: undefined, confirmedBy: "EarlierTry" })
       return ReplayOutcome.Duplicate(sent)
     }
     case "MaxRetriesExceeded":

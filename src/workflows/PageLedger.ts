@@ -22,6 +22,9 @@ export interface Position {
   readonly pageToken: string | undefined
 }
 
+/** Pages behind a slow letter stay in memory, some 3 KB each, and their letters would be sent again after a crash. */
+const maxOpenPages = 10_000
+
 /**
  * Which pages of a run are settled. Pages settle in order: a slow letter holds back its page and those behind it, not
  * the other letters. Mutable, and of one run only.
@@ -54,6 +57,11 @@ export class PageLedger {
   /** Every page that was opened is settled. */
   get isSettled(): boolean {
     return this.#open.length === 0
+  }
+
+  /** No further page is to be opened for now. */
+  get isFull(): boolean {
+    return this.#open.length >= maxOpenPages
   }
 
   get position(): Position {
@@ -91,17 +99,12 @@ export class PageLedger {
 
   /** Settles the pages at the front that have nothing left to do, empty ones too. Where there are any, the position has moved. */
   settle(): ReadonlyArray<OpenPage> {
-    const settled: Array<OpenPage> = []
-    for (let page = this.#open[0]; page !== undefined && page.remaining === 0; page = this.#open[0]) {
-      this.#open.shift()
-      this.settled.merge(page.tally)
-      this.heldKeys.push(...page.heldKeys)
-      this.#position = {
-        ...this.#position,
-        settledPages: page.index + 1,
-        pageToken: page.nextPageToken
-      }
-      settled.push(page)
+    const unfinished = this.#open.findIndex(({ remaining }) => remaining > 0)
+    const settled = this.#open.splice(0, unfinished === -1 ? this.#open.length : unfinished)
+    for (const { heldKeys, index, nextPageToken, tally } of settled) {
+      this.settled.merge(tally)
+      this.heldKeys.push(...heldKeys)
+      this.#position = { ...this.#position, settledPages: index + 1, pageToken: nextPageToken }
     }
     return settled
   }

@@ -131,6 +131,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
   const failures = new FailureShare(maxFailureShare)
   const notifications = yield* notifier.start
   const halting = yield* Latch.make()
+  const pageRoom = yield* Latch.make(true)
   const dealt = yield* Queue.bounded<Dealt, Cause.Done>(concurrency)
   const told = yield* Queue.bounded<ReplayOutcome, EventBridgeError | ReplayHalted | Cause.Done>(concurrency)
 
@@ -196,6 +197,8 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
         key: Result.isSuccess(letter) ? selection.keyOf(letter.success.letter) : undefined
       }))
     )
+    if (ledger.isFull) pageRoom.closeUnsafe()
+    yield* pageRoom.await
     yield* backlog.room
     return !letters.isFull
   })
@@ -274,6 +277,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
       if (tooMany !== undefined) yield* halt(tooMany)
     }
     if (settled.length > 0) {
+      pageRoom.openUnsafe()
       yield* watch.settled(settled)
       // The checkpoint of a page to come tells of these, too.
       if (!backlog.expectsPage) yield* checkpoint.save

@@ -1,4 +1,4 @@
-import { DateTime, Effect, FileSystem, Layer, Schema } from "effect"
+import { DateTime, Effect, FileSystem, Layer, PlatformError, Schema } from "effect"
 import { Audit, type AuditFileOptions, AuditLine, type ReplayAuditRecord } from "../../../src/index.ts"
 import { NodeEventBridge } from "../../../src/node/index.ts"
 import { record } from "../Support.ts"
@@ -61,7 +61,13 @@ export const layerWatched = (
     FileSystem.FileSystem,
     Effect.map(FileSystem.FileSystem, (fs) => {
       const counts = new Map<string, number>()
-      const noSpace = new Error("ENOSPC: no space left on device")
+      // As Node's file system says it: the system's own words are only in the cause.
+      const noSpace = PlatformError.systemError({
+        _tag: "Unknown",
+        module: "FileSystem",
+        method: "writeAll",
+        cause: new Error("ENOSPC: no space left on device")
+      })
       const decide = (operation: string) => {
         operations.push(operation)
         const nth = (counts.get(operation) ?? 0) + 1
