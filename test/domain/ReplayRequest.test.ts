@@ -117,6 +117,14 @@ describe("ReplayRequest", () => {
     assert.deepStrictEqual(skipOf({ ...letter, payload: null }), Skip.PayloadMissing())
   })
 
+  it("a payload too deep to be written is skipped, not sent and not a crash", () => {
+    const depth = 100_000
+    const payload: unknown = JSON.parse(`${"[".repeat(depth)}${"]".repeat(depth)}`)
+    const skip = skipOf({ ...letter, payload })
+    assert.strictEqual(skip?._tag, "UnreadableLetter")
+    if (skip?._tag === "UnreadableLetter") assert.include(skip.issue, "its payload cannot be written as JSON")
+  })
+
   it.each([0, false, "", [], {}])("%j is a payload", (payload) => {
     assert.include(bodyOf({ ...letter, payload }), `"originalPayload":${JSON.stringify(payload)},`)
   })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, FileSystem, Layer, Scope } from "effect"
+import { Effect, Exit, FileSystem, Layer, PlatformError, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { Audit, AuditError } from "../../src/index.ts"
 import { NodeEventBridge } from "../../src/node/index.ts"
@@ -286,6 +286,97 @@ describe("Audit.layerFile", () => {
   )
 })
 
+describe("Audit.layerFile, when it ends", () => {
+  it.live("a group that failed half-way is cut back although nobody writes again", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      yield* Effect.gen(function* () {
+        yield* write(record("evt_1"))
+        yield* Effect.flip(write(record("evt_2")))
+      }).pipe(Effect.provide(Audit.layerFile(path)))
+      assert.deepStrictEqual(idsOf(yield* contentOf(path)), ["evt_1"])
+      yield* isWhole([path])
+    }).pipe(
+      Effect.provide(layerWatched([], (operation, nth) => (operation === "write" && nth === 2 ? "half" : "done")))
+    )
+  )
+
+  it.effect("a full file that could not be brought to disk is followed by nothing", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      const options = { durability: "interval", rotate: { bytes: 100 } } as const
+      yield* Effect.gen(function* () {
+        // The sync that fails is that of the rotation, not the one of every second.
+        yield* TestClock.adjust(0)
+        yield* write(record("evt_1"))
+        for (const id of ids(3, 2)) {
+          assert.include((yield* Effect.flip(write(record(id)))).message, "no space left on device")
+        }
+      }).pipe(Effect.provide(Audit.layerFile(path, options)))
+      assert.deepStrictEqual(idsOf(yield* contentOf(path)), ["evt_1"])
+    }).pipe(
+      Effect.provide(layerWatched([], (operation, nth) => (operation === "sync" && nth === 1 ? "refused" : "done")))
+    )
+  )
+
+  it.live("what is recorded after it was closed is refused", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      const closed = yield* Effect.provide(Audit, Audit.layerFile(path))
+      const error = yield* Effect.flip(closed.record([record("evt_1")]))
+      assert.strictEqual(error.message, `the audit record could not be written to ${path}: it is closed`)
+      assert.strictEqual(yield* contentOf(path), "")
+    }).pipe(onNode)
+  )
+
+  it.effect("a writer that has lost its hold on the file writes no more", () => {
+    let isFull = false
+    const full = PlatformError.systemError({ _tag: "Unknown", module: "FileSystem", method: "open" })
+    const unlessFull =
+      <A extends ReadonlyArray<unknown>, B, R>(
+        operation: (...args: A) => Effect.Effect<B, PlatformError.PlatformError, R>
+      ) =>
+      (...args: A) =>
+        Effect.suspend(() => (isFull ? Effect.fail(full) : operation(...args)))
+    const onDisk = Layer.effect(
+      FileSystem.FileSystem,
+      Effect.map(FileSystem.FileSystem, (fs) =>
+        FileSystem.FileSystem.of({ ...fs, writeFileString: unlessFull(fs.writeFileString) })
+      )
+    ).pipe(Layer.provideMerge(NodeEventBridge.layer))
+    return Effect.gen(function* () {
+      const path = yield* temporary
+      yield* Effect.gen(function* () {
+        yield* write(record("evt_1"))
+        isFull = true
+        for (let second = 0; second < 40; second++) {
+          yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+          yield* TestClock.adjust("1 second")
+        }
+        const error = yield* Effect.flip(write(record("evt_2")))
+        assert.include(error.message, `the hold on ${path} was lost`)
+        assert.deepStrictEqual(idsOf(yield* contentOf(path)), ["evt_1"])
+      }).pipe(Effect.provide(Audit.layerFile(path)))
+    }).pipe(Effect.provide(onDisk))
+  })
+
+  it.live("a second writer is refused by whatever name it calls the file", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      const fs = yield* FileSystem.FileSystem
+      const link = `${folderOf(path)}/link.jsonl`
+      yield* writeAll(path, ids(2))
+      yield* fs.symlink(path, link)
+      yield* Effect.gen(function* () {
+        yield* write(record("evt_3"))
+        assert.include((yield* Effect.flip(writeAll(link, ["evt_4"]))).message, "is in use by ")
+      }).pipe(Effect.provide(Audit.layerFile(path)))
+      assert.deepStrictEqual(idsOf(yield* contentOf(path)), ids(3))
+      yield* isWhole([path])
+    }).pipe(onNode)
+  )
+})
+
 describe("Audit.layerFile, rotate", () => {
   it.live("by size: the chain goes on across files, also in a process started again", () =>
     Effect.gen(function* () {
@@ -357,6 +448,20 @@ describe("Audit.layerFile, rotate", () => {
       assert.deepStrictEqual(idsOf(yield* contentOf(full)), ids(1))
       assert.deepStrictEqual(idsOf(yield* contentOf(path)), ids(2, 2))
       yield* isWhole([full, path])
+    }).pipe(onNode)
+  )
+
+  it.effect("by day, also in a process started another day", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      const rotate = { daily: true }
+      yield* TestClock.setTime(at("2024-05-11T23:59:59Z"))
+      yield* writeAll(path, ids(1), { rotate })
+      const written = new Date("2024-05-11T23:59:59Z")
+      yield* Effect.flatMap(FileSystem.FileSystem, (fs) => fs.utimes(path, written, written))
+      yield* TestClock.setTime(at("2024-05-12T08:00:00Z"))
+      yield* writeAll(path, ids(1, 2), { rotate })
+      assert.deepStrictEqual(idsOf(yield* contentOf(path)), ["evt_2"])
     }).pipe(onNode)
   )
 })

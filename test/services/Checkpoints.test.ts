@@ -40,6 +40,21 @@ describe("Checkpoints", () => {
     }).pipe(Effect.provide(Layer.provide(Checkpoints.layer, Layer.succeed(KeyValueStore.KeyValueStore, failing))))
   )
 
+  it.effect("one under another run's key is not taken for its own", () =>
+    Effect.gen(function* () {
+      const { list, load, save } = yield* Checkpoints
+      yield* save(checkpoint)
+      const store = yield* KeyValueStore.KeyValueStore
+      yield* store.set("replay-run:copy", (yield* store.get(`replay-run:${checkpoint.runId}`)) ?? "")
+      const error = yield* Effect.flip(load("copy"))
+      assert.include(error.message, `it is the checkpoint of another run, ${checkpoint.runId}`)
+      assert.sameMembers(
+        (yield* list).map(({ runId, state }) => `${runId} ${state}`),
+        [`${checkpoint.runId} cut-off`, "copy unreadable"]
+      )
+    }).pipe(Effect.provide(Layer.provideMerge(Checkpoints.layer, KeyValueStore.layerMemory)))
+  )
+
   it.effect("in memory", () =>
     Effect.gen(function* () {
       const { load, save } = yield* Checkpoints

@@ -31,6 +31,20 @@ const draws = Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maxim
 const started = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 20 }))
 
 describe("the ledger of pages", () => {
+  it("is full with 10,000 pages behind an unfinished one, and empty at once when that is finished", () => {
+    const ledger = new PageLedger({ settledPages: 0, startedLetters: 0, pageToken: undefined }, new ReplayTally(), [])
+    const first = ledger.open(page(0, false), 1)
+    for (let index = 1; index < 10_000; index++) {
+      assert.isFalse(ledger.isFull)
+      assert.deepStrictEqual(ledger.add(ledger.open(page(index, false), 1), outcome(`evt_${index}`)), [])
+    }
+    assert.isTrue(ledger.isFull)
+    assert.lengthOf(ledger.add(first, outcome("evt_0")), 10_000)
+    assert.isFalse(ledger.isFull)
+    assert.strictEqual(ledger.position.settledPages, 10_000)
+    assert.strictEqual(ledger.position.pageToken, "token-10000")
+  })
+
   it.prop(
     "settles pages in order, never past an unfinished one, whatever order letters end in",
     { sizes, draws, started },

@@ -2,7 +2,7 @@ import { assert, it } from "@effect/vitest"
 import { Cause, Effect, flow, Layer, Logger, Metric, Redacted, References } from "effect"
 import { HttpClient, HttpClientError, HttpClientResponse } from "effect/http"
 import { KeyValueStore } from "effect/persistence"
-import { EmulatorClient, type EmulatorOptions, FaultPlan } from "../../src/emulator/index.ts"
+import { EmulatorClient, type EmulatorOptions, Fault, FaultPlan } from "../../src/emulator/index.ts"
 import { Audit, AuditMemory, EventBridge, Replay, Subscriptions } from "../../src/index.ts"
 import { inspect } from "node:util"
 import { collectSpans } from "../services/Support.ts"
@@ -108,6 +108,29 @@ it.effect("a run under faults writes down neither secret nor token", () =>
       assert.notInclude(written, webhookSecret.slice("whsec_".length, -4))
     }
     for (const token of tokens) assert.notInclude(written, token)
+  })
+)
+
+it.effect("nor does a run whose token request is repeated to it in the refusal", () =>
+  Effect.gen(function* () {
+    const reserved = `${secret}/se+c r=e"t`
+    const form = new URLSearchParams({ client_id: "demo", client_secret: reserved }).toString()
+    const { exit, written } = yield* observed(
+      Effect.flatMap(Replay, (replay) => replay.run({ topicId })),
+      {
+        script: ({ route }) =>
+          route === "token"
+            ? Fault.Answer({
+                status: 400,
+                body: `${form} ${JSON.stringify({ client_secret: reserved })} ${encodeURIComponent(reserved)}`
+              })
+            : undefined
+      },
+      reserved
+    )
+    assert.strictEqual(exit._tag, "Failure")
+    assert.include(written, "client_secret=")
+    assert.notInclude(written, secret)
   })
 )
 

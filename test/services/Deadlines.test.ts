@@ -1,0 +1,65 @@
+import { assert, it } from "@effect/vitest"
+import { Clock, Duration, Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
+import * as Deadlines from "../../src/services/Deadlines.ts"
+
+const second = Duration.seconds(1)
+const late = () => "late"
+
+it.effect("what ends in time is as it was, what does not is cut off, after its finalizers", () =>
+  Effect.gen(function* () {
+    const { within } = yield* Deadlines.make
+    assert.strictEqual(yield* within(Effect.succeed(1), second, late), 1)
+    assert.strictEqual(yield* Effect.flip(within(Effect.fail("no"), second, late)), "no")
+    let isReleased = false
+    const slow = Effect.onExit(Effect.never, () =>
+      Effect.andThen(
+        Effect.sleep("3 seconds"),
+        Effect.sync(() => {
+          isReleased = true
+        })
+      )
+    )
+    const fiber = yield* Effect.forkChild(Effect.flip(within(slow, second, late)))
+    yield* TestClock.adjust("3999 millis")
+    assert.isUndefined(fiber.pollUnsafe())
+    yield* TestClock.adjust("1 millis")
+    assert.strictEqual(yield* Fiber.join(fiber), "late")
+    assert.isTrue(isReleased)
+  })
+)
+
+it.effect("each has its own time, whatever else began before or after, and of whatever duration", () =>
+  Effect.gen(function* () {
+    const { within } = yield* Deadlines.make
+    const ended = (duration: Duration.Duration) =>
+      Effect.andThen(Effect.ignore(within(Effect.never, duration, late)), Clock.currentTimeMillis)
+    const fibers: Array<Fiber.Fiber<number>> = []
+    for (let at = 0; at < 2000; at += 300) {
+      fibers.push(yield* Effect.forkChild(ended(second)), yield* Effect.forkChild(ended(Duration.millis(500))))
+      // Between them some that end long before.
+      yield* within(Effect.void, second, late)
+      yield* TestClock.adjust(300)
+    }
+    yield* TestClock.adjust("1 minute")
+    const starts = [0, 300, 600, 900, 1200, 1500, 1800]
+    assert.deepStrictEqual(
+      yield* Effect.forEach(fibers, Fiber.join),
+      starts.flatMap((start) => [start + 1000, start + 500])
+    )
+  })
+)
+
+it.effect("interrupted, it interrupts what it runs; a deadline after that does nothing", () =>
+  Effect.gen(function* () {
+    const { within } = yield* Deadlines.make
+    let interruptions = 0
+    const waiting = Effect.onInterrupt(Effect.never, () => Effect.sync(() => interruptions++))
+    const fiber = yield* Effect.forkChild(within(waiting, second, late), { startImmediately: true })
+    yield* Fiber.interrupt(fiber)
+    assert.strictEqual(interruptions, 1)
+    yield* TestClock.adjust("1 hour")
+    assert.strictEqual(interruptions, 1)
+    assert.strictEqual(yield* within(Effect.succeed("next"), second, late), "next")
+  })
+)
