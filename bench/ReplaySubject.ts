@@ -12,6 +12,7 @@ export interface ReplaySubject extends Pick<ReplayInput, "concurrency" | "letter
   readonly subject: string
   readonly latencyMillis: number
   readonly atMost: Duration.Input
+  readonly nodeFlags?: ReadonlyArray<string> | undefined
   /** It keeps an audit of JSON lines, which has to hold each letter. */
   readonly isAudited: boolean
 }
@@ -35,7 +36,12 @@ export const run = Effect.fnUntraced(
     const { found, ledger } = yield* server.watch(
       where,
       { topics: { "warm-up": warmUp, measured: letters }, latencyMillis: options.latencyMillis },
-      SubjectProcess.measure(where, { subject: options.subject, input, atMost: options.atMost })
+      SubjectProcess.measure(where, {
+        subject: options.subject,
+        input,
+        atMost: options.atMost,
+        nodeFlags: options.nodeFlags
+      })
     )
     if (options.isAudited) {
       const lines = yield* linesOf(join(folder, "measured.jsonl"))

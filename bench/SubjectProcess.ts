@@ -64,10 +64,16 @@ const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Found))
 /** Measures `bench/subjects/<subject>.ts`, given its input. */
 export const measure = Effect.fnUntraced(function* (
   where: string,
-  options: { readonly subject: string; readonly input: object; readonly atMost: Duration.Input }
+  options: {
+    readonly subject: string
+    readonly input: object
+    readonly atMost: Duration.Input
+    readonly nodeFlags?: ReadonlyArray<string> | undefined
+  }
 ) {
   const file = join("bench", "subjects", `${options.subject}.ts`)
-  const stdout = yield* run(where, { args: [file, JSON.stringify(options.input)], atMost: options.atMost })
+  const args = [...(options.nodeFlags ?? []), file, JSON.stringify(options.input)]
+  const stdout = yield* run(where, { args, atMost: options.atMost })
   return yield* Effect.mapError(
     decode(stdout),
     (error) => new BenchFault({ where, problems: [`its answer cannot be read: ${error.message}`] })

@@ -58,7 +58,7 @@ export class AuthorizedHttp extends Context.Service<
     let current: Authorization | undefined
 
     /** The routes with a token are made once a token, not once a request. */
-    const authorization: Effect.Effect<Authorization, EventBridgeError> = Effect.flatMap(token.get, (accessToken) => {
+    const authorizing: Effect.Effect<Authorization, EventBridgeError> = Effect.flatMap(token.get, (accessToken) => {
       if (current?.accessToken.value === accessToken.value) return Effect.succeed(current)
       const client = HttpClient.mapRequest(httpClient, (request) =>
         HttpClientRequest.prependUrl(request, config.baseUrl).pipe(
@@ -91,7 +91,7 @@ export class AuthorizedHttp extends Context.Service<
       progress: Progress,
       renewals = 0
     ): Effect.Effect<A, TryError | EventBridgeError> =>
-      Effect.flatMap(authorization, (authorization) =>
+      Effect.flatMap(authorizing, (authorization) =>
         Effect.matchEffect(transport.send(tryWith(request, authorization), progress), {
           onSuccess: ({ body, status }) => {
             authorization.isTaken = true
@@ -117,7 +117,7 @@ export class AuthorizedHttp extends Context.Service<
       return transport.retrying(
         request.operation,
         (progress) => authorized(request, progress),
-        probe === undefined ? undefined : Effect.map(authorization, (authorization) => tryWith(probe, authorization))
+        probe === undefined ? undefined : Effect.map(authorizing, (authorization) => tryWith(probe, authorization))
       )
     }
 

@@ -19,7 +19,7 @@ export interface Deadlines {
 
 /**
  * Deadlines for effects that are many, of few different durations, and hardly ever late. `Effect.timeout` starts a timer
- * and two fibers for each of them, which costs more than all else of a request; here those of one duration share one
+ * and two fibers for each of them, a good part of what a request costs; here those of one duration share one
  * timer, set for the first of them that is still on its way.
  */
 export const make: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.gen(function* () {

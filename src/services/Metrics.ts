@@ -84,7 +84,7 @@ export class Metrics extends Context.Service<
         tokenRefresh: refreshes,
         breaker: (current) =>
           Effect.forEach(states, ({ is, state }) => Metric.update(is, state === current ? 1 : 0), { discard: true }),
-        inFlight: (letters) => Metric.modify(onTheirWay, letters),
+        inFlight: (more) => Metric.modify(onTheirWay, more),
         letters: (outcomes) =>
           Effect.contextWith((context) => {
             for (const outcome of outcomes) {

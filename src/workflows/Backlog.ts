@@ -50,11 +50,11 @@ export class Backlog {
   }
 
   /** The next letter that can go, once there is one. Ends when there will be none. */
-  get take(): Effect.Effect<OnItsWay, Cause.Done> {
+  take(): Effect.Effect<OnItsWay, Cause.Done> {
     return Effect.flatMap(Queue.take(this.#turns), () => {
       const released = MutableList.take(this.#released)
       const next = released === MutableList.Empty ? MutableList.take(this.#ready) : released
-      return next === MutableList.Empty ? this.take : Effect.succeed(next)
+      return next === MutableList.Empty ? this.take() : Effect.succeed(next)
     })
   }
 

@@ -1,3 +1,4 @@
+import { type Effect, Latch } from "effect"
 import type { DeadLetterPage } from "../domain/DeadLetterPage.ts"
 import type { ReplayOutcome } from "../domain/ReplayOutcome.ts"
 import { ReplayTally } from "../domain/ReplayTally.ts"
@@ -40,6 +41,7 @@ export class PageLedger {
   /** All letters with an outcome, those of unsettled pages too. */
   readonly seen: ReplayTally
   readonly #open: Array<OpenPage> = []
+  readonly #room = Latch.makeUnsafe(true)
   readonly #startedBefore: number
   #opened: number
   #position: Position
@@ -59,9 +61,9 @@ export class PageLedger {
     return this.#open.length === 0
   }
 
-  /** No further page is to be opened for now. */
-  get isFull(): boolean {
-    return this.#open.length >= maxOpenPages
+  /** Waits until another page may be opened. */
+  get room(): Effect.Effect<void> {
+    return this.#room.await
   }
 
   get position(): Position {
@@ -83,6 +85,7 @@ export class PageLedger {
       remaining: letters
     }
     this.#open.push(opened)
+    if (this.#open.length >= maxOpenPages) this.#room.closeUnsafe()
     this.#opened += letters
     this.#position = { ...this.#position, startedLetters: Math.max(this.#position.startedLetters, this.#opened) }
     return opened
@@ -106,6 +109,7 @@ export class PageLedger {
       this.heldKeys.push(...heldKeys)
       this.#position = { ...this.#position, settledPages: index + 1, pageToken: nextPageToken }
     }
+    if (this.#open.length < maxOpenPages) this.#room.openUnsafe()
     return settled
   }
 }

@@ -13,12 +13,10 @@ import {
   Stream
 } from "effect"
 import { SecureRandom } from "effect/crypto"
-import * as AuditRecord from "../domain/AuditRecord.ts"
 import { clientVersion } from "../domain/ClientVersion.ts"
 import type { DeadLetterPage } from "../domain/DeadLetterPage.ts"
 import type { EventBridgeError } from "../domain/EventBridgeError.ts"
-import { FailureShare } from "../domain/FailureShare.ts"
-import { CheckpointMismatch, type HaltCause, ReplayHalted, RunStopped, TooManyHeldKeys } from "../domain/ReplayError.ts"
+import { CheckpointMismatch, type HaltCause, ReplayHalted, RunStopped } from "../domain/ReplayError.ts"
 import type { ReplayOutcome } from "../domain/ReplayOutcome.ts"
 import { countsOf, type ReplayReport } from "../domain/ReplayReport.ts"
 import type * as ReplayRequest from "../domain/ReplayRequest.ts"
@@ -34,9 +32,10 @@ import * as CheckpointWriter from "./CheckpointWriter.ts"
 import { DeadLetterQueue } from "./DeadLetterQueue.ts"
 import * as LetterReplay from "./LetterReplay.ts"
 import { LetterSelection } from "./LetterSelection.ts"
-import { type OpenPage, PageLedger } from "./PageLedger.ts"
+import { PageLedger } from "./PageLedger.ts"
 import { defaultMaxFailureShare, type RunIdentity, type Selection } from "./ReplayOptions.ts"
 import * as RunWatch from "./RunWatch.ts"
+import * as Settlement from "./Settlement.ts"
 
 /** A run that has started: nothing is sent until its outcomes are pulled. */
 export interface ReplayRun {
@@ -58,15 +57,6 @@ export interface ReplayRun {
 
 const defaultConcurrency = 16
 const defaultGracePeriod: Duration.Input = "10 seconds"
-
-/** A letter whose outcome is known, and not recorded yet. */
-interface Dealt {
-  readonly letter: OnItsWay
-  readonly outcome: ReplayOutcome
-}
-
-/** A checkpoint holds them all, and is written for each page. */
-const maxHeldKeys = 10_000
 
 /** Starts a run, or goes on with one that was cut off. */
 export const start = Effect.fnUntraced(function* (selection: Selection, identity: RunIdentity) {
@@ -128,11 +118,9 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
   )
   const letters = new LetterSelection(selection, context, ledger.settled.selected)
   const backlog = yield* Backlog.make(concurrency, origin.heldKeys)
-  const failures = new FailureShare(maxFailureShare)
   const notifications = yield* notifier.start
   const halting = yield* Latch.make()
-  const pageRoom = yield* Latch.make(true)
-  const dealt = yield* Queue.bounded<Dealt, Cause.Done>(concurrency)
+  const dealt = yield* Queue.bounded<Settlement.Dealt, Cause.Done>(concurrency)
   const told = yield* Queue.bounded<ReplayOutcome, EventBridgeError | ReplayHalted | Cause.Done>(concurrency)
 
   let halted: HaltCause | undefined
@@ -170,6 +158,17 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     standing: () => ({ elapsedMillis: elapsedMillis(), halted: halted?.message ?? null })
   })
 
+  const settle = yield* Settlement.make({
+    runId,
+    options,
+    maxFailureShare,
+    ledger,
+    backlog,
+    checkpoint,
+    notifications,
+    watch
+  })
+
   const report = Effect.suspend(() => (final === undefined ? makeReport("running") : Effect.succeed(final)))
 
   /** What a run cannot go on after. The first cause is the one that is told, but what went wrong before a mere stop. */
@@ -197,16 +196,10 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
         key: Result.isSuccess(letter) ? selection.keyOf(letter.success.letter) : undefined
       }))
     )
-    if (ledger.isFull) pageRoom.closeUnsafe()
-    yield* pageRoom.await
+    yield* ledger.room
     yield* backlog.room
     return !letters.isFull
   })
-
-  const holdsBack = options.orderOnFailure === "hold"
-  let heldKeys = 0
-  const tooManyHeld = (heldKey: string | undefined) =>
-    heldKey !== undefined && ++heldKeys >= maxHeldKeys ? new TooManyHeldKeys({ keys: heldKeys }) : undefined
 
   const isAtEnd = (): boolean =>
     letters.isFull || (ledger.position.settledPages > 0 && ledger.position.pageToken === undefined)
@@ -218,9 +211,9 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
       : Stream.runForEachWhile(queue.pages({ topicId, pageSize, pageToken: ledger.position.pageToken }), openPage)
   }).pipe(Effect.catch(halt), Effect.andThen(Effect.sync(() => backlog.complete())))
 
-  const countInFlight = (letters: number) => {
-    inFlight += letters
-    return metrics.inFlight(letters)
+  const countInFlight = (more: number) => {
+    inFlight += more
+    return metrics.inFlight(more)
   }
 
   const deal = ({ decided, wasInFlight }: OnItsWay) =>
@@ -237,7 +230,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
       Effect.catch(halt)
     )
 
-  const worker = backlog.take.pipe(
+  const worker = backlog.take().pipe(
     Effect.flatMap((letter) => (halted === undefined ? dealWith(letter) : Effect.void)),
     Effect.forever({ disableYield: true }),
     Pull.catchDone(() => Effect.void)
@@ -257,36 +250,21 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     Effect.ensuring(Queue.end(dealt))
   )
 
-  /** All that have an outcome by now are recorded as one, and only then do they count. */
-  const settle = Effect.fnUntraced(function* (group: ReadonlyArray<Dealt>) {
-    const timestamp = new Date(clock.currentTimeMillisUnsafe()).toISOString()
-    const { destination } = context
-    const about = { runId, topicId: options.topicId, destination, timestamp }
-    const outcomes = group.map(({ outcome }) => outcome)
-    const records = outcomes.map((outcome) => AuditRecord.fromOutcome(outcome, about))
-    yield* audit.record(records)
-    yield* countInFlight(-group.length)
-    yield* notifications.notify(records.filter((_, index) => outcomes[index]?._tag !== "Skipped"))
-    yield* metrics.letters(outcomes)
-    const settled: Array<OpenPage> = []
-    for (const { letter, outcome } of group) {
-      const heldKey = holdsBack && "error" in outcome ? letter.key : undefined
-      settled.push(...ledger.add(letter.page, outcome, heldKey))
-      const tooMany = failures.add(outcome) ?? tooManyHeld(heldKey)
-      backlog.finish(letter, heldKey !== undefined)
-      if (tooMany !== undefined) yield* halt(tooMany)
-    }
-    if (settled.length > 0) {
-      pageRoom.openUnsafe()
-      yield* watch.settled(settled)
-      // The checkpoint of a page to come tells of these, too.
-      if (!backlog.expectsPage) yield* checkpoint.save
-    }
-    yield* Queue.offerAll(told, outcomes)
-  }, Effect.catch(halt))
+  const settleGroup = (group: ReadonlyArray<Settlement.Dealt>) =>
+    settle(group).pipe(
+      Effect.flatMap((tooMany) => (tooMany === undefined ? Effect.void : halt(tooMany))),
+      Effect.andThen(countInFlight(-group.length)),
+      Effect.andThen(
+        Queue.offerAll(
+          told,
+          group.map(({ outcome }) => outcome)
+        )
+      ),
+      Effect.catch(halt)
+    )
 
   const settling = Queue.takeAll(dealt).pipe(
-    Effect.flatMap(settle),
+    Effect.flatMap(settleGroup),
     Effect.forever({ disableYield: true }),
     Pull.catchDone(() => Effect.void)
   )
