@@ -2,7 +2,7 @@
 import * as pty from "@lydell/node-pty"
 import { Effect, type Scope } from "effect"
 import { spawn } from "node:child_process"
-import { mkdtemp, rm } from "node:fs/promises"
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 
@@ -26,6 +26,21 @@ export const root = resolve(import.meta.dirname, "../../..")
 /** Nothing of this machine's settings but where programs are; the pinned Node first. */
 const environment = { PATH: `${dirname(process.execPath)}:${process.env["PATH"] ?? ""}`, NODE_NO_WARNINGS: "1" }
 
+/** The secrets the tests use, the tokens of the emulator, and whatever looks like either. */
+const secrets = /s3cr3t|canary-|emulator-\d+-[0-9a-z]|whsec_[A-Za-z0-9+/]{8}|Bearer [A-Za-z0-9]/
+
+/** What a program has written anywhere: fails the test where it holds a secret. */
+export const withoutSecrets = (where: string, written: string): string => {
+  const found = secrets.exec(written)
+  if (found === null) return written
+  throw new Error(`${where} holds a secret: ${written.slice(Math.max(0, found.index - 100), found.index + 100)}`)
+}
+
+const filesIn = async (path: string): Promise<ReadonlyArray<string>> => {
+  const entries = await readdir(path, { recursive: true, withFileTypes: true })
+  return entries.filter((entry) => entry.isFile()).map(({ name, parentPath }) => join(parentPath, name))
+}
+
 const open = (command: string, args: ReadonlyArray<string>, env: Readonly<Record<string, string>>) => {
   const child = spawn(command, args, { cwd: root, env: { ...environment, ...env }, stdio: ["ignore", "pipe", "pipe"] })
   let stdout = ""
@@ -34,7 +49,14 @@ const open = (command: string, args: ReadonlyArray<string>, env: Readonly<Record
   child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text))
   const ended = new Promise<Ended>((done, failed) => {
     child.on("error", failed)
-    child.on("close", (code, signal) => done({ code, signal, stdout, stderr }))
+    child.on("close", (code, signal) => {
+      try {
+        withoutSecrets(command, stdout + stderr)
+        done({ code, signal, stdout, stderr })
+      } catch (error) {
+        failed(error)
+      }
+    })
   })
   const running: Running = {
     stdout: () => stdout,
@@ -104,6 +126,9 @@ export const startOnTerminal = (
             isRunning = false
             done(exitCode)
           })
+        }).then((code) => {
+          withoutSecrets(command, shown)
+          return code
         })
         return { terminal, shown: () => shown, isRunning: () => isRunning, ended }
       }),
@@ -117,10 +142,16 @@ export const startOnTerminal = (
     })
   )
 
-/** A folder of the test's own. */
+/** A folder of the test's own; what is left in it at the end must hold no secret. */
 export const folder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "replay-test-"))),
-  (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
+  (path) =>
+    Effect.promise(async () => {
+      const files = await filesIn(path)
+      const contents = await Promise.all(files.map((file) => readFile(file, "utf8")))
+      await rm(path, { recursive: true, force: true })
+      for (const [index, content] of contents.entries()) withoutSecrets(files[index] ?? path, content)
+    })
 )
 
 /** Waits until something holds; programs and sockets run in real time. */
