@@ -30,8 +30,6 @@ export interface AuthorizedCall<A> {
 
 interface Authorization extends Authorized {
   readonly accessToken: AccessToken
-  /** The service has taken the token at least once: refused later, it was revoked, which says nothing of credentials. */
-  isTaken: boolean
 }
 
 /** However often tokens are revoked under a call, it asks for no more new ones than this. */
@@ -56,6 +54,8 @@ export class AuthorizedHttp extends Context.Service<
     const httpClient = yield* HttpClient.HttpClient
 
     let current: Authorization | undefined
+    // The service has taken a token of these credentials: one that it refuses later was revoked, also one that is new.
+    let isAnyTaken = false
 
     /** The routes with a token are made once a token, not once a request. */
     const authorizing: Effect.Effect<Authorization, EventBridgeError> = Effect.flatMap(token.get, (accessToken) => {
@@ -71,7 +71,7 @@ export class AuthorizedHttp extends Context.Service<
       )
       return Effect.map(
         HttpApiClient.makeWith(EventBridgeApi, { httpClient: client }),
-        (routes) => (current = { accessToken, client, routes, isTaken: false })
+        (routes) => (current = { accessToken, client, routes })
       )
     })
 
@@ -94,7 +94,7 @@ export class AuthorizedHttp extends Context.Service<
       Effect.flatMap(authorizing, (authorization) =>
         Effect.matchEffect(transport.send(tryWith(request, authorization), progress), {
           onSuccess: ({ body, status }) => {
-            authorization.isTaken = true
+            isAnyTaken = true
             const read = request.read(body)
             return Result.isSuccess(read)
               ? Effect.succeed(read.success)
@@ -103,7 +103,7 @@ export class AuthorizedHttp extends Context.Service<
           onFailure: (error) =>
             error._tag === "Unauthorized"
               ? Effect.flatMap(token.invalidate(authorization.accessToken), (wasCurrent) => {
-                  const isRevoked = authorization.isTaken || !wasCurrent
+                  const isRevoked = isAnyTaken || !wasCurrent
                   return renewals < (isRevoked ? maxRenewals : 1)
                     ? authorized(request, progress, renewals + 1)
                     : Effect.fail(error)

@@ -52,7 +52,7 @@ const killed = Effect.fnUntraced(function* (seed: number, most: number) {
     hits++
   }
   const ended = yield* run("replay.ts", args, environment)
-  assert.strictEqual(ended.code, 0, ended.stderr)
+  assert.strictEqual(ended.code, 0, `${ended.stdout}${ended.stderr}`)
   assertNoStackTrace(ended)
   const report = yield* reportOf(ended)
   const seen = yield* stats

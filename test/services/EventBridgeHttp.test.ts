@@ -266,6 +266,17 @@ describe("EventBridgeHttp and its token", () => {
     }).pipe(withHttp(() => json({ message: "expired" }, 401)))
   )
 
+  it.effect("where a token was taken before, a new one that is refused as well was revoked, and is renewed", () =>
+    Effect.gen(function* () {
+      yield* replay()
+      assert.deepStrictEqual(yield* replay(), { receipt })
+      assert.deepStrictEqual(
+        (yield* calls).map(({ headers }) => headers["authorization"]),
+        ["Bearer token-1", "Bearer token-1", "Bearer token-2", "Bearer token-3"]
+      )
+    }).pipe(withHttp((_, index) => (index === 1 || index === 2 ? text("", 401) : json(receipt))))
+  )
+
   it.effect("64 calls that are refused together share one renewal", () =>
     Effect.gen(function* () {
       const all = Array.from({ length: 64 }, (_, index) => replay(replayOf(`evt_${index}`)))
