@@ -33,13 +33,15 @@ export class Checkpoints extends Context.Service<
       Option.match({ onNone: () => RunStore.makeMemory, onSome: Effect.succeed })
     )
 
-    const failed = (runId: string) => (error: KeyValueStore.KeyValueStoreError | Schema.SchemaError) =>
+    const errorOf = (runId: string, detail: string, remedy?: string) =>
       new CheckpointError({
         runId,
         place: runs.placeOf(`${prefix}${runId}`),
-        detail: causesOf(error),
-        ...(error._tag === "SchemaError" ? { remedy: unreadable } : {})
+        detail,
+        ...(remedy === undefined ? {} : { remedy })
       })
+    const failed = (runId: string) => (error: KeyValueStore.KeyValueStoreError | Schema.SchemaError) =>
+      errorOf(runId, causesOf(error), error._tag === "SchemaError" ? unreadable : undefined)
 
     const acquire = Effect.fnUntraced(
       function* (runId: string) {
@@ -52,18 +54,11 @@ export class Checkpoints extends Context.Service<
     )
 
     const load = (runId: string) =>
-      Effect.mapError(store.get(runId), failed(runId)).pipe(
+      Effect.flatMap(Effect.mapError(store.get(runId), failed(runId)), (found) =>
         // A file copied or renamed by hand, or two ids that a file system does not tell apart.
-        Effect.filterOrFail(
-          Option.match({ onNone: () => true, onSome: (checkpoint) => checkpoint.runId === runId }),
-          (found) =>
-            new CheckpointError({
-              runId,
-              place: runs.placeOf(`${prefix}${runId}`),
-              detail: `it is the checkpoint of another run${Option.match(found, { onNone: () => "", onSome: (other) => `, ${other.runId}` })}`,
-              remedy: unreadable
-            })
-        )
+        Option.isSome(found) && found.value.runId !== runId
+          ? Effect.fail(errorOf(runId, `it is the checkpoint of another run, ${found.value.runId}`, unreadable))
+          : Effect.succeed(found)
       )
 
     const summaryOf = (runId: string): Effect.Effect<Option.Option<StoredRun>, CheckpointError> =>

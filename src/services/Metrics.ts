@@ -47,21 +47,18 @@ export class Metrics extends Context.Service<
         memoized((status: number | "none") => counter("requests", { operation, status: statusOf(status) }))
       )
       const durations = memoized((operation: Operation) => histogram("requestDuration", { operation }))
-      const retries = memoized((operation: Operation) => Metric.update(counter("retries", { operation }), 1))
-      const refreshes = memoized((result: string) => Metric.update(counter("tokenRefreshes", { result }), 1))
+      const retries = memoized((operation: Operation) => increment("retries", { operation }))
+      const refreshes = memoized((result: string) => increment("tokenRefreshes", { result }))
       const letters = memoized((tag: ReplayOutcome["_tag"]) =>
         memoized((classification: string) => counter("letters", { outcome: tag.toLowerCase(), classification }))
       )
       const subscriptions = memoized((operation: string) =>
         memoized((status: string) =>
-          Metric.update(
-            counter("subscriptions", { operation: operation.toLowerCase(), status: status.toLowerCase() }),
-            1
-          )
+          increment("subscriptions", { operation: operation.toLowerCase(), status: status.toLowerCase() })
         )
       )
       const deliveries = memoized((webhook: "monitoring" | "registry") =>
-        memoized((result: string) => Metric.update(counter("webhookDeliveries", { webhook, result }), 1))
+        memoized((result: string) => increment("webhookDeliveries", { webhook, result }))
       )
       const pages = histogram("pageDuration", {})
       const onTheirWay = gauge("inFlight", {})
@@ -121,6 +118,9 @@ export class Metrics extends Context.Service<
       .toSorted((left, right) => (seriesOf(left) < seriesOf(right) ? -1 : 1))
   )
 }
+
+/** One more of a counter: made once, run each time. */
+const increment = (...series: Parameters<typeof counter>) => Metric.update(counter(...series), 1)
 
 /** Attributes are bounded, so what is made for them is kept: a letter costs a lookup. */
 const memoized = <K, A>(make: (key: K) => A): ((key: K) => A) => {

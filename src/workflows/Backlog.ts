@@ -70,9 +70,7 @@ export class Backlog {
     if (!this.#hasRoom) this.#room.closeUnsafe()
   }
 
-  /**
-   * A letter that was taken has its outcome. With `holds`, the later ones of its key are not to be sent.
-   */
+  /** A letter that was taken has its outcome. With `holds`, the later ones of its key are not to be sent. */
   finish({ key }: OnItsWay, holds: boolean): void {
     this.#unfinished--
     if (key !== undefined && holds) for (const letter of this.#order.hold(key)) this.#holdBack(letter, key)
