@@ -17,6 +17,10 @@ export interface OnItsWay {
 /** Letters of keys that are busy are read past, to find others that can go: so many for each that is sent at once. */
 const readAhead = 32
 
+/** Letters that can go, for each that is sent at once: below the one, more are made ready; at the other, reading pauses. */
+const lowMark = 2
+const highMark = 4
+
 /**
  * Letters on their way. Reading goes on while there is room, so that those who send never wait for a page, while memory
  * stays bounded. A letter that waits for its key keeps nobody from sending another. Mutable, and of one run only.
@@ -29,6 +33,7 @@ export class Backlog {
   readonly #released = MutableList.make<OnItsWay>()
   readonly #order: KeyOrder<OnItsWay>
   readonly #room = Latch.makeUnsafe(true)
+  readonly #low = Latch.makeUnsafe(true)
   readonly #concurrency: number
   #unfinished = 0
   #isComplete = false
@@ -44,6 +49,11 @@ export class Backlog {
     return Effect.map(Queue.unbounded<void, Cause.Done>(), (turns) => new Backlog(turns, concurrency, heldKeys))
   }
 
+  /** Waits until there are few letters left that can go. */
+  get runsLow(): Effect.Effect<void> {
+    return this.#low.await
+  }
+
   /** Waits until there is room for another page. */
   get room(): Effect.Effect<void> {
     return this.#room.await
@@ -54,20 +64,27 @@ export class Backlog {
     return Effect.flatMap(Queue.take(this.#turns), () => {
       const released = MutableList.take(this.#released)
       const next = released === MutableList.Empty ? MutableList.take(this.#ready) : released
-      return next === MutableList.Empty ? this.take() : Effect.succeed(next)
+      if (next === MutableList.Empty) return this.take()
+      this.#updateLow()
+      return Effect.succeed(next)
     })
   }
 
-  /** Another page is being read, or about to be. */
-  get expectsPage(): boolean {
-    return !this.#isComplete && this.#hasRoom
+  /** All pages are here. */
+  get isComplete(): boolean {
+    return this.#isComplete
   }
 
-  /** The letters of a page, in queue order. */
+  /** So many letters are about to be added. They take room from now on. */
+  expect(letters: number): void {
+    this.#unfinished += letters
+    this.#updateRoom()
+  }
+
+  /** Letters that were expected, in queue order. */
   add(letters: ReadonlyArray<OnItsWay>): void {
-    this.#unfinished += letters.length
     for (const letter of letters) this.#admit(letter)
-    if (!this.#hasRoom) this.#room.closeUnsafe()
+    this.#updateRoom()
   }
 
   /** A letter that was taken has its outcome. With `holds`, the later ones of its key are not to be sent. */
@@ -78,7 +95,7 @@ export class Backlog {
       const next = this.#order.release(key)
       if (next !== undefined) this.#offer(this.#released, next)
     }
-    if (this.#hasRoom) this.#room.openUnsafe()
+    this.#updateRoom()
     this.#endWhenDone()
   }
 
@@ -110,12 +127,22 @@ export class Backlog {
 
   #offer(letters: MutableList.MutableList<OnItsWay>, letter: OnItsWay): void {
     MutableList.append(letters, letter)
+    this.#updateLow()
     Queue.offerUnsafe(this.#turns, undefined)
   }
 
-  get #hasRoom(): boolean {
+  #updateLow(): void {
+    const canGo = this.#ready.length + this.#released.length
+    if (canGo < lowMark * this.#concurrency) this.#low.openUnsafe()
+    else this.#low.closeUnsafe()
+  }
+
+  #updateRoom(): void {
     const { waiting } = this.#order
-    return this.#unfinished - waiting < 2 * this.#concurrency && this.#unfinished < readAhead * this.#concurrency
+    const isFull =
+      this.#unfinished - waiting >= highMark * this.#concurrency || this.#unfinished >= readAhead * this.#concurrency
+    if (isFull) this.#room.closeUnsafe()
+    else this.#room.openUnsafe()
   }
 
   #endWhenDone(): void {

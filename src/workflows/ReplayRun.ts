@@ -120,6 +120,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
   const backlog = yield* Backlog.make(concurrency, origin.heldKeys)
   const notifications = yield* notifier.start
   const halting = yield* Latch.make()
+  const opened = yield* Queue.unbounded<ReadonlyArray<OnItsWay>, Cause.Done>()
   const dealt = yield* Queue.bounded<Settlement.Dealt, Cause.Done>(concurrency)
   const told = yield* Queue.bounded<ReplayOutcome, EventBridgeError | ReplayHalted | Cause.Done>(concurrency)
 
@@ -186,9 +187,9 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     const open = ledger.open(page, decided.length)
     yield* watch.opened(open, decided.length)
     yield* watch.settled(ledger.settle())
-    // Kept before the first letter of the page is sent: after a crash, a 409 for one of them is our own doing.
-    yield* checkpoint.save
-    backlog.add(
+    backlog.expect(decided.length)
+    yield* Queue.offer(
+      opened,
       decided.map((letter, index): OnItsWay => ({
         page: open,
         decided: letter,
@@ -209,7 +210,24 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     return isAtEnd()
       ? Effect.void
       : Stream.runForEachWhile(queue.pages({ topicId, pageSize, pageToken: ledger.position.pageToken }), openPage)
-  }).pipe(Effect.catch(halt), Effect.andThen(Effect.sync(() => backlog.complete())))
+  }).pipe(Effect.catch(halt), Effect.andThen(Queue.end(opened)))
+
+  /**
+   * That letters may have been sent is kept before the first of them is: after a crash, a 409 for one of them is our own
+   * doing. One checkpoint serves all pages that are there by the time those who send are about to run out of letters.
+   */
+  const announcing = backlog.runsLow.pipe(
+    Effect.andThen(Queue.takeAll(opened)),
+    Effect.flatMap((pages) =>
+      Effect.andThen(
+        checkpoint.save,
+        Effect.sync(() => backlog.add(pages.flat()))
+      )
+    ),
+    Effect.forever({ disableYield: true }),
+    Pull.catchDone(() => Effect.sync(() => backlog.complete())),
+    Effect.catch(halt)
+  )
 
   const countInFlight = (more: number) => {
     inFlight += more
@@ -241,10 +259,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     discard: true
   })
 
-  const sending = Effect.all([Effect.raceFirst(reading, halting.await), workers], {
-    concurrency: "unbounded",
-    discard: true
-  }).pipe(
+  const sending = together(Effect.raceFirst(together(reading, announcing), halting.await), workers).pipe(
     // Letters still in flight then are cut off: not failed, but tried again when the run goes on.
     Effect.raceFirst(Effect.andThen(halting.await, Effect.sleep(gracePeriod))),
     Effect.ensuring(Queue.end(dealt))
@@ -289,7 +304,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     return yield* new ReplayHalted({ reason, report: final })
   })
 
-  const work = Effect.all([sending, settling], { concurrency: "unbounded", discard: true }).pipe(
+  const work = together(sending, settling).pipe(
     // Those that were cut off, or could not be recorded.
     Effect.ensuring(Effect.suspend(() => countInFlight(-inFlight))),
     Effect.andThen(finish),
@@ -328,6 +343,9 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
 
   return { runId, outcomes, report, stop } satisfies ReplayRun
 })
+
+const together = <E1, R1, E2, R2>(one: Effect.Effect<void, E1, R1>, other: Effect.Effect<void, E2, R2>) =>
+  Effect.all([one, other], { concurrency: "unbounded", discard: true })
 
 const newRun = (runId: string, options: RunOptions, initiatedAt: string): RunCheckpoint => ({
   version: 1,

@@ -73,7 +73,7 @@ export const make = Effect.fnUntraced(function* (run: {
     if (settled.length > 0) {
       yield* watch.settled(settled)
       // The checkpoint of a page to come tells of these, too.
-      if (!backlog.expectsPage) yield* checkpoint.save
+      yield* backlog.isComplete ? checkpoint.save : checkpoint.saveStale
     }
     return halt
   })
