@@ -65,9 +65,11 @@ const atomicFiles = Effect.fnUntraced(function* (directory: string) {
     { discard: true }
   )
 
-  const syncFolder = SyncedFolder.sync(fs, directory)
+  const syncFolder = yield* SyncedFolder.open(fs, directory)
+  const owner = SecureRandom.uuidV7Unsafe()
+  let drafts = 0
   const writeFile = (path: string, bytes: Uint8Array) => {
-    const draft = `${path}${draftMark}${SecureRandom.uuidV7Unsafe()}`
+    const draft = `${path}${draftMark}${owner}-${++drafts}`
     return Effect.scoped(
       Effect.gen(function* () {
         const file = yield* fs.open(draft, { flag: "wx" })
