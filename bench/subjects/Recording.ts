@@ -17,13 +17,13 @@ export const { isSynced, path, records, warmUp } = Subject.input<RecordInput>()
 /** Records made beforehand: what is measured is keeping them. */
 export const make = (count: number): ReadonlyArray<ReplayAuditRecord> =>
   Array.from({ length: count }, (_, index) => ({
-    event_id: Letters.eventId(index),
     action: "REPLAY_PUT",
-    status: "SUCCESS",
-    error_classification: null,
-    latency_ms: index % 50,
-    timestamp: "2024-05-11T09:15:22.103Z",
-    idempotency_key: Letters.idempotencyKey(index),
     destination: "topic_pub_conversations",
-    run_id: "0190f3c1-7c3a-7e5b-9d2f-1b2c3d4e5f60"
+    error_classification: null,
+    event_id: Letters.eventId(index),
+    idempotency_key: Letters.idempotencyKey(index),
+    latency_ms: index % 50,
+    run_id: "0190f3c1-7c3a-7e5b-9d2f-1b2c3d4e5f60",
+    status: "SUCCESS",
+    timestamp: "2024-05-11T09:15:22.103Z"
   }))

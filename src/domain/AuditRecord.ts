@@ -45,17 +45,18 @@ export const fromOutcome = (
     classification: ReplayAuditRecord["error_classification"],
     latencyMillis: number,
     detail: string | undefined
+    // Sorted by name, which is how an audit keeps them.
   ): ReplayAuditRecord => ({
-    event_id: outcome.eventId,
     action: "REPLAY_PUT",
-    status,
-    error_classification: classification,
-    latency_ms: Math.round(latencyMillis),
-    timestamp: options.timestamp,
-    idempotency_key: outcome.idempotencyKey ?? null,
     destination: options.destination ?? outcome.letter?.topicId ?? options.topicId,
+    ...(detail === undefined ? {} : { detail }),
+    error_classification: classification,
+    event_id: outcome.eventId,
+    idempotency_key: outcome.idempotencyKey ?? null,
+    latency_ms: Math.round(latencyMillis),
     run_id: options.runId,
-    ...(detail === undefined ? {} : { detail })
+    status,
+    timestamp: options.timestamp
   })
   return ReplayOutcome.$match(outcome, {
     Accepted: ({ confirmedBy, latencyMillis }) => record("SUCCESS", null, latencyMillis, acceptedDetail[confirmedBy]),

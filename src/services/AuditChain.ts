@@ -16,9 +16,27 @@ const wellFormed = (record: AuditRecord): unknown =>
     typeof value === "string" ? value.toWellFormed() : value
   )
 
+const isPlain = (value: unknown): boolean =>
+  value === null || (typeof value === "string" ? value.isWellFormed() : Number.isFinite(value))
+
+/**
+ * RFC 8785 is how ECMAScript writes strings and numbers, with members sorted by name. The record of a letter is made in
+ * that order, and need not be taken apart once more.
+ */
+const isOrdered = (record: AuditRecord): boolean => {
+  let last = ""
+  for (const name of Object.keys(record)) {
+    if (name < last) return false
+    last = name
+  }
+  return Object.values(record).every(isPlain)
+}
+
 /** A record as RFC 8785 JSON. Half a surrogate pair, which UTF-8 cannot say, becomes U+FFFD. */
 export const canonical = (record: AuditRecord): Result.Result<string, string> =>
-  Result.orElse(encode(record), () => encode(wellFormed(record)))
+  isOrdered(record)
+    ? Result.succeed(JSON.stringify(record))
+    : Result.orElse(encode(record), () => encode(wellFormed(record)))
 
 /** The line after a head, and the head it makes. */
 export const append = (digest: Digest.Digest["Service"], head: AuditLine.AuditHead, record: string) => {
