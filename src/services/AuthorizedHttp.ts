@@ -11,9 +11,11 @@ import { type Progress, Transport, type TryError } from "./Transport.ts"
 
 /** What goes to the configured base URL with a token. */
 export interface Authorized {
-  readonly client: HttpClient.HttpClient
-  /** The routes of the service, over `client`. */
   readonly routes: HttpApiClient.ForApi<typeof EventBridgeApi>
+  /** Sends what needs no route: a request made of `base`, with a path and headers of its own. */
+  readonly client: HttpClient.HttpClient
+  /** A request to the base URL, with the headers each one has. */
+  readonly base: HttpClientRequest.HttpClientRequest
 }
 
 /** One call of a route that wants a bearer token. */
@@ -30,6 +32,7 @@ export interface AuthorizedCall<A> {
 
 interface Authorization extends Authorized {
   readonly accessToken: AccessToken
+  readonly secrets: Try["secrets"]
 }
 
 /** However often tokens are revoked under a call, it asks for no more new ones than this. */
@@ -60,30 +63,33 @@ export class AuthorizedHttp extends Context.Service<
     /** The routes with a token are made once a token, not once a request. */
     const authorizing: Effect.Effect<Authorization, EventBridgeError> = Effect.flatMap(token.get, (accessToken) => {
       if (current?.accessToken.value === accessToken.value) return Effect.succeed(current)
-      const client = HttpClient.mapRequest(httpClient, (request) =>
-        HttpClientRequest.prependUrl(request, config.baseUrl).pipe(
-          HttpClientRequest.setHeaders({
-            accept: "application/json",
-            authorization: `Bearer ${Redacted.value(accessToken.value)}`,
-            "x-genesys-client-name": config.clientName
-          })
-        )
+      const base = HttpClientRequest.get(config.baseUrl, {
+        headers: {
+          accept: "application/json",
+          authorization: `Bearer ${Redacted.value(accessToken.value)}`,
+          "x-genesys-client-name": config.clientName
+        }
+      })
+      const based = HttpClient.mapRequest(httpClient, (request) =>
+        HttpClientRequest.prependUrl(request, base.url).pipe(HttpClientRequest.setHeaders(base.headers))
       )
       return Effect.map(
-        HttpApiClient.makeWith(EventBridgeApi, { httpClient: client }),
-        (routes) => (current = { accessToken, client, routes })
+        HttpApiClient.makeWith(EventBridgeApi, { httpClient: based }),
+        (routes) =>
+          (current = {
+            accessToken,
+            secrets: [accessToken.value, config.clientSecret],
+            routes,
+            client: httpClient,
+            base
+          })
       )
     })
 
     const tryWith = (
       { operation, send, timeout }: Pick<AuthorizedCall<unknown>, "operation" | "timeout" | "send">,
       authorization: Authorization
-    ): Try => ({
-      operation,
-      timeout,
-      secrets: [authorization.accessToken.value, config.clientSecret],
-      send: send(authorization)
-    })
+    ): Try => ({ operation, timeout, secrets: authorization.secrets, send: send(authorization) })
 
     /** Sends with the token; when it is refused, once more with another one. */
     const authorized = <A>(

@@ -1,5 +1,5 @@
 import { Context, Effect, Layer, Result, Schema } from "effect"
-import { HttpBody, type HttpClient } from "effect/http"
+import { Headers, HttpBody, type HttpClient, HttpClientRequest } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
 import { EventBridgeApi, SubscriptionPageBody } from "../api/EventBridgeApi.ts"
 import * as DeadLetterPage from "../domain/DeadLetterPage.ts"
@@ -10,6 +10,7 @@ import type { Operation } from "../domain/Operation.ts"
 import { ReplayReceipt, type ReplayRequest } from "../domain/ReplayRequest.ts"
 import { DeliveryStatus, Subscription } from "../domain/Subscription.ts"
 import type { SubscriptionDefinition } from "../domain/SubscriptionDefinition.ts"
+import { SchemaJITCompiler } from "effect/schema"
 import { AuthorizedHttp } from "./AuthorizedHttp.ts"
 import { EventBridgeConfig } from "./EventBridgeConfig.ts"
 import type { Token } from "./Token.ts"
@@ -83,11 +84,7 @@ export class EventBridgeHttp extends Context.Service<
       call({
         operation: "ReplayEvent",
         timeout: timeouts.replay,
-        send: ({ client }) =>
-          client.put(urls.deadLetters.replay({ params: { topicId } }), {
-            headers: header(idempotencyKey),
-            body: HttpBody.text(body, "application/json")
-          }),
+        send: ({ base, client }) => client.execute(replayRequest(base, { body, idempotencyKey, topicId })),
         // The event was taken, whatever the receipt looks like.
         read: (answer) => Result.succeed({ receipt: Result.getOrUndefined(readReceipt(answer)) }),
         probe: {
@@ -201,8 +198,30 @@ const header = (idempotencyKey: string) => ({ "idempotency-key": IdempotencyKey.
 
 const urls = HttpApiClient.urlBuilder(EventBridgeApi)
 
+const contentType = "application/json"
+
+/** What the replays of a topic have in common is kept for the last topic: the letters of a queue are of one, as a rule. */
+const replayRequest = (() => {
+  let common = { base: HttpClientRequest.empty, topicId: "", request: HttpClientRequest.empty }
+  return (base: HttpClientRequest.HttpClientRequest, { body, idempotencyKey, topicId }: ReplayRequest) => {
+    if (common.base !== base || common.topicId !== topicId) {
+      const path = urls.deadLetters.replay({ params: { topicId } })
+      const request = base.pipe(
+        HttpClientRequest.appendUrl(path),
+        HttpClientRequest.setHeader("content-type", contentType)
+      )
+      common = { base, topicId, request }
+    }
+    const { hash, headers, url, urlParams } = common.request
+    // In one step: each that `HttpClientRequest` offers copies the headers once more.
+    const own = Headers.set(headers, "idempotency-key", IdempotencyKey.toHeader(idempotencyKey))
+    return HttpClientRequest.makeWith("PUT", url, urlParams, hash, own, HttpBody.text(body, contentType))
+  }
+})()
+
 /** Reads JSON of a shape; what is wrong with it is told in words. */
 const reader = <A>(schema: Schema.ConstraintDecoder<A>) => {
+  SchemaJITCompiler.enable(schema.ast)
   const decode = Schema.decodeUnknownResult(schema)
   return (body: string): Result.Result<A, string> =>
     Result.flatMap(LosslessJson.parse(body), (json) => Result.mapError(decode(json), (error) => error.message))
