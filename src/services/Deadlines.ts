@@ -5,6 +5,35 @@ interface Running {
   /** Epoch milliseconds. */
   readonly at: number
   readonly expire: () => void
+  slot: number
+}
+
+/**
+ * Those of one duration that are on their way. Not a `Set`: the tables a set has outgrown hold on to what was in them, and
+ * once they are old, V8 keeps that until it collects everything. Where thousands come and go, that is most of them.
+ */
+class OnTheirWay {
+  readonly #slots: Array<Running | undefined> = []
+  readonly #free: Array<number> = []
+
+  add(one: Running): void {
+    one.slot = this.#free.pop() ?? this.#slots.length
+    this.#slots[one.slot] = one
+  }
+
+  /** Without effect on one that is not there any more. */
+  delete(one: Running): void {
+    if (this.#slots[one.slot] !== one) return
+    this.#slots[one.slot] = undefined
+    this.#free.push(one.slot)
+  }
+
+  /** The one that is due first. */
+  first(): Running | undefined {
+    let first: Running | undefined
+    for (const one of this.#slots) if (one !== undefined && (first === undefined || one.at < first.at)) first = one
+    return first
+  }
 }
 
 /** Gives effects a time in which to end. */
@@ -26,27 +55,31 @@ export const make: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.gen(fun
   const clock = yield* Clock.Clock
   const scope = yield* Effect.scope
   const layerContext = yield* Effect.context<never>()
-  const watched = new Map<number, Set<Running>>()
+  const watched = new Map<number, OnTheirWay>()
 
-  /** Ends when nothing is on its way any more. Of one duration, so that what began first is due first. */
-  const watch = (millis: number, running: Set<Running>): Effect.Effect<void> =>
+  /** Ends when nothing is on its way any more. Of one duration, so that nothing that begins later is due earlier. */
+  const watch = (millis: number, running: OnTheirWay): Effect.Effect<void> =>
     Effect.suspend(() => {
-      for (const first of running) {
-        const left = first.at - clock.currentTimeMillisUnsafe()
-        if (left > 0) return Effect.andThen(Effect.sleep(left), watch(millis, running))
-        running.delete(first)
-        first.expire()
+      const first = running.first()
+      if (first === undefined) {
+        watched.delete(millis)
+        return Effect.void
       }
-      watched.delete(millis)
-      return Effect.void
+      const left = first.at - clock.currentTimeMillisUnsafe()
+      if (left > 0) return Effect.andThen(Effect.sleep(left), watch(millis, running))
+      running.delete(first)
+      first.expire()
+      return watch(millis, running)
     })
 
-  const add = (millis: number, entry: Running): Set<Running> => {
+  const add = (millis: number, entry: Running): OnTheirWay => {
     const known = watched.get(millis)
-    if (known !== undefined) return known.add(entry)
-    const running = new Set([entry])
-    watched.set(millis, running)
-    Fiber.runIn(Effect.runForkWith(layerContext)(watch(millis, running)), scope)
+    const running = known ?? new OnTheirWay()
+    running.add(entry)
+    if (known === undefined) {
+      watched.set(millis, running)
+      Fiber.runIn(Effect.runForkWith(layerContext)(watch(millis, running)), scope)
+    }
     return running
   }
 
@@ -61,7 +94,8 @@ export const make: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.gen(fun
           expire: () => {
             isLate = true
             fiber.interruptUnsafe()
-          }
+          },
+          slot: -1
         }
         const running = add(millis, entry)
         fiber.addObserver((exit) => {
