@@ -44,9 +44,12 @@ export const run = Effect.fnUntraced(
       })
     )
     if (options.isAudited) {
-      const lines = yield* linesOf(join(folder, "measured.jsonl"))
-      if (lines !== letters) {
-        return yield* new BenchFault({ where, problems: [`the audit has ${lines} lines for ${letters} letters`] })
+      const lines = yield* linesOf(join(folder, "audit.jsonl"))
+      if (lines !== warmUp + letters) {
+        return yield* new BenchFault({
+          where,
+          problems: [`the audit has ${lines} lines for ${warmUp + letters} letters`]
+        })
       }
     }
     // While it measured; the server's own cost of a letter is that of warming up as well.

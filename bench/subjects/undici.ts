@@ -3,8 +3,9 @@ import { Agent, request } from "undici"
 import * as Replaying from "./Replaying.ts"
 import * as Subject from "./Subject.ts"
 
+const dispatcher = new Agent({ connections: Replaying.concurrency })
+
 const replay = async (topicId: string, count: number) => {
-  const dispatcher = new Agent({ connections: Replaying.concurrency })
   const bodies = Replaying.bodies(count)
   const url = `http://127.0.0.1:${Replaying.port}${Replaying.path(topicId)}`
   const send = async (index: number) => {
@@ -16,10 +17,10 @@ const replay = async (topicId: string, count: number) => {
     })
     Replaying.check(index, statusCode, JSON.parse(await body.text()))
   }
-  const found = await Subject.measure(count, () => Replaying.sendAll(count, send))
-  await dispatcher.close()
-  return found
+  return Subject.measure(count, () => Replaying.sendAll(count, send))
 }
 
 await replay("warm-up", Replaying.warmUp)
-Subject.answer(await replay("measured", Replaying.letters))
+const found = await replay("measured", Replaying.letters)
+await dispatcher.close()
+Subject.answer(found)

@@ -76,7 +76,9 @@ export class Checkpoints extends Context.Service<
     return Checkpoints.of({
       acquire,
       load,
-      save: (checkpoint) => Effect.mapError(store.set(checkpoint.runId, checkpoint), failed(checkpoint.runId)),
+      // Written all the time, and JSON as it is: what the schema would encode is what it was given.
+      save: (checkpoint) =>
+        Effect.mapError(values.set(checkpoint.runId, JSON.stringify(checkpoint)), failed(checkpoint.runId)),
       list: Effect.mapError(store.keys, (error) => new CheckpointError({ runId: null, detail: causesOf(error) })).pipe(
         Effect.flatMap((runIds) => Effect.forEach(runIds, summaryOf, { concurrency: 8 })),
         Effect.map((found) => found.flatMap(Option.toArray).toSorted(byStart)),
