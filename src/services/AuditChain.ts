@@ -12,8 +12,8 @@ const encode = (value: unknown): Result.Result<string, string> =>
   )
 
 const wellFormed = (record: AuditRecord): unknown =>
-  JSON.parse(JSON.stringify(record), (_key, value: unknown) =>
-    typeof value === "string" ? value.toWellFormed() : value
+  Object.fromEntries(
+    Object.entries(record).map(([name, value]) => [name, typeof value === "string" ? value.toWellFormed() : value])
   )
 
 const isPlain = (value: unknown): boolean =>

@@ -3,7 +3,7 @@ import canonicalize from "canonicalize"
 import { Effect, Result, Schema } from "effect"
 import { Digest } from "effect/crypto"
 import { createHash } from "node:crypto"
-import { AuditLine } from "../../src/index.ts"
+import { AuditLine, type ReplayAuditRecord } from "../../src/index.ts"
 import { genesis } from "../../src/domain/AuditLine.ts"
 import { NodeEventBridge } from "../../src/node/index.ts"
 import * as AuditChain from "../../src/services/AuditChain.ts"
@@ -100,6 +100,20 @@ const AnyRecord = Schema.Struct({
   latency_ms: Schema.Finite
 })
 
+/** The same record, with its members in the order the library makes them. */
+const inOrder = (one: ReplayAuditRecord): ReplayAuditRecord => ({
+  action: one.action,
+  destination: one.destination,
+  ...(one.detail === undefined ? {} : { detail: one.detail }),
+  error_classification: one.error_classification,
+  event_id: one.event_id,
+  idempotency_key: one.idempotency_key,
+  latency_ms: one.latency_ms,
+  run_id: one.run_id,
+  status: one.status,
+  timestamp: one.timestamp
+})
+
 describe("AuditChain", () => {
   it.effect.prop(
     "a line is canonical JSON, hashed as its schema says, whatever the record holds",
@@ -108,6 +122,7 @@ describe("AuditChain", () => {
       Effect.gen(function* () {
         const digest = yield* Digest.Digest
         const canonical = yield* Effect.fromResult(AuditChain.canonical({ ...record(), ...any }))
+        assert.deepStrictEqual(AuditChain.canonical(inOrder({ ...record(), ...any })), Result.succeed(canonical))
         const { head, line } = yield* AuditChain.append(digest, genesis, canonical)
         const { hash, ...content } = yield* Schema.decodeUnknownEffect(Schema.fromJsonString(AuditLine))(line)
         assert.strictEqual(line, canonicalize({ hash, ...content }))
@@ -122,4 +137,13 @@ describe("AuditChain", () => {
         assert.isTrue(Result.isSuccess(read))
       }).pipe(Effect.provide(NodeEventBridge.layer))
   )
+
+  it("half a surrogate pair becomes U+FFFD, and what JSON cannot say is refused, in whatever order the members are", () => {
+    for (const each of [record, () => inOrder(record())]) {
+      const text = Result.getOrThrow(AuditChain.canonical({ ...each(), event_id: "a\ud800b" }))
+      assert.include(text, `"event_id":"a\ufffdb"`)
+      assert.isTrue(Result.isFailure(AuditChain.canonical({ ...each(), latency_ms: Number.NaN })))
+      assert.include(Result.getOrThrow(AuditChain.canonical({ ...each(), latency_ms: -0 })), `"latency_ms":0,`)
+    }
+  })
 })

@@ -63,3 +63,20 @@ it.effect("interrupted, it interrupts what it runs; a deadline after that does n
     assert.strictEqual(yield* within(Effect.succeed("next"), second, late), "next")
   })
 )
+
+it.effect("one that is late and takes its time to end leaves those alone that began meanwhile", () =>
+  Effect.gen(function* () {
+    const { within } = yield* Deadlines.make
+    const ended = Effect.andThen(Effect.ignore(within(Effect.never, second, late)), Clock.currentTimeMillis)
+    const reluctant = Effect.onInterrupt(Effect.never, () => Effect.sleep("700 millis"))
+    const first = yield* Effect.forkChild(Effect.flip(within(reluctant, second, late)))
+    yield* TestClock.adjust("900 millis")
+    const next = yield* Effect.forkChild(ended)
+    yield* TestClock.adjust("600 millis")
+    const third = yield* Effect.forkChild(ended)
+    yield* TestClock.adjust("200 millis")
+    assert.strictEqual(yield* Fiber.join(first), "late")
+    yield* TestClock.adjust("1 minute")
+    assert.deepStrictEqual([yield* Fiber.join(next), yield* Fiber.join(third)], [1900, 2500])
+  })
+)
