@@ -62,7 +62,7 @@ const recordedCheckpoints = (events: Array<Event>, delay: Duration.Input) =>
   ).pipe(Layer.provide(Checkpoints.layer), Layer.provide(KeyValueStore.layerMemory))
 
 /** An audit that takes a while, some records longer than others, and fails from the n-th on. */
-const recordedAudit = (events: Array<Event>, failsFrom = Number.POSITIVE_INFINITY) => {
+const recordedAudit = (events: Array<Event>, failsFrom = Number.POSITIVE_INFINITY, longestMillis = 150) => {
   let recorded = 0
   return Layer.succeed(Audit, {
     record: Effect.forEach(
@@ -70,7 +70,7 @@ const recordedAudit = (events: Array<Event>, failsFrom = Number.POSITIVE_INFINIT
         Effect.suspend(() => {
           if (++recorded >= failsFrom) return Effect.fail(new AuditError({ sink: "tape", detail: "torn" }))
           return Effect.andThen(
-            Effect.sleep(Duration.millis((recorded * 37) % 150)),
+            Effect.sleep(Duration.millis((recorded * 37) % longestMillis)),
             Effect.sync(
               () => void events.push({ is: "recorded", eventId: "event_id" in record ? record.event_id : "" })
             )
@@ -169,6 +169,22 @@ describe("pages settle in order", () => {
         )
       )
     )
+  })
+
+  it.effect("one checkpoint notes all pages that were read by the time they are needed", () => {
+    const events: Array<Event> = []
+    return Effect.gen(function* () {
+      const replay = yield* Replay
+      const report = yield* driven(replay.run({ topicId, pageSize: 2, concurrency: 8 }))
+      assert.strictEqual(report.success, 200)
+      assertOrder(events, 2)
+      const announced = new Set(
+        events.flatMap((event) => (event.is === "saved" ? [event.checkpoint.startedLetters] : []))
+      )
+      // 100 pages, and room for 16 of them; half of that is left when more are noted.
+      assert.isAtMost(announced.size, 25)
+      assert.isAtLeast(announced.size, 200 / 32)
+    }).pipe(Effect.provide(composed({ queue: letters(200) }, events, recordedAudit(events, undefined, 1))))
   })
 
   it.effect("a slow letter holds back neither the others nor the pages before it", () => {
