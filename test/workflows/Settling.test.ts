@@ -83,12 +83,17 @@ const recordedAudit = (events: Array<Event>, failsFrom = Number.POSITIVE_INFINIT
 }
 
 /** The library, service by service. */
-const composed = (emulator: EmulatorOptions, events: Array<Event>, audit = recordedAudit(events)) =>
+const composed = (
+  emulator: EmulatorOptions,
+  events: Array<Event>,
+  audit = recordedAudit(events),
+  saving: Duration.Input = "30 millis"
+) =>
   Layer.fresh(Replay.layer).pipe(
     Layer.provideMerge(
       Layer.mergeAll(
         Layer.fresh(Notifier.layerNoop),
-        recordedCheckpoints(events, "30 millis"),
+        recordedCheckpoints(events, saving),
         Layer.fresh(DeadLetterQueue.layer),
         audit
       )
@@ -171,21 +176,36 @@ describe("pages settle in order", () => {
     )
   })
 
-  it.effect("one checkpoint notes all pages that were read by the time they are needed", () => {
-    const events: Array<Event> = []
-    return Effect.gen(function* () {
-      const replay = yield* Replay
-      const report = yield* driven(replay.run({ topicId, pageSize: 2, concurrency: 8 }))
-      assert.strictEqual(report.success, 200)
-      assertOrder(events, 2)
-      const announced = new Set(
-        events.flatMap((event) => (event.is === "saved" ? [event.checkpoint.startedLetters] : []))
+  it.effect.each([0, 30])(
+    "a checkpoint that takes %d ms notes all pages read by the time they are needed",
+    (saving) => {
+      const events: Array<Event> = []
+      return Effect.gen(function* () {
+        const replay = yield* Replay
+        const report = yield* driven(replay.run({ topicId, pageSize: 2, concurrency: 8 }))
+        assert.strictEqual(report.success, 200)
+        assertOrder(events, 2)
+        const announced = new Set(
+          events.flatMap((event) => (event.is === "saved" ? [event.checkpoint.startedLetters] : []))
+        )
+        // 100 pages, and room for 16 of them; half of that is left when more are noted.
+        assert.isAtMost(announced.size, 25)
+        assert.isAtLeast(announced.size, 200 / 32)
+      }).pipe(
+        Effect.provide(
+          composed(
+            {
+              queue: letters(200),
+              script: ({ route }) => (route === "replay" ? Fault.Slow({ delay: Duration.millis(200) }) : undefined)
+            },
+            events,
+            recordedAudit(events, undefined, 1),
+            saving
+          )
+        )
       )
-      // 100 pages, and room for 16 of them; half of that is left when more are noted.
-      assert.isAtMost(announced.size, 25)
-      assert.isAtLeast(announced.size, 200 / 32)
-    }).pipe(Effect.provide(composed({ queue: letters(200) }, events, recordedAudit(events, undefined, 1))))
-  })
+    }
+  )
 
   it.effect("a slow letter holds back neither the others nor the pages before it", () => {
     const events: Array<Event> = []
