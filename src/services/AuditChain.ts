@@ -23,7 +23,7 @@ const isPlain = (value: unknown): boolean =>
  * RFC 8785 is how ECMAScript writes strings and numbers, with members sorted by name. The record of a letter is made in
  * that order, and need not be taken apart once more.
  */
-const isOrdered = (record: AuditRecord): boolean => {
+const isCanonicalAsItIs = (record: AuditRecord): boolean => {
   let last = ""
   for (const name of Object.keys(record)) {
     if (name < last) return false
@@ -34,7 +34,7 @@ const isOrdered = (record: AuditRecord): boolean => {
 
 /** A record as RFC 8785 JSON. Half a surrogate pair, which UTF-8 cannot say, becomes U+FFFD. */
 export const canonical = (record: AuditRecord): Result.Result<string, string> =>
-  isOrdered(record)
+  isCanonicalAsItIs(record)
     ? Result.succeed(JSON.stringify(record))
     : Result.orElse(encode(record), () => encode(wellFormed(record)))
 

@@ -1,5 +1,5 @@
 import { Context, type Duration, Effect, Layer, Redacted, Result } from "effect"
-import { HttpClient, HttpClientRequest } from "effect/http"
+import { Headers, HttpClient, HttpClientRequest } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
 import { EventBridgeApi } from "../api/EventBridgeApi.ts"
 import { EventBridgeError, Forbidden, MalformedResponse } from "../domain/EventBridgeError.ts"
@@ -11,11 +11,9 @@ import { type Progress, Transport, type TryError } from "./Transport.ts"
 
 /** What goes to the configured base URL with a token. */
 export interface Authorized {
-  readonly routes: HttpApiClient.ForApi<typeof EventBridgeApi>
-  /** Sends what needs no route: a request made of `base`, with a path and headers of its own. */
   readonly client: HttpClient.HttpClient
-  /** A request to the base URL, with the headers each one has. */
-  readonly base: HttpClientRequest.HttpClientRequest
+  /** The routes of the service, over `client`. */
+  readonly routes: HttpApiClient.ForApi<typeof EventBridgeApi>
 }
 
 /** One call of a route that wants a bearer token. */
@@ -63,26 +61,18 @@ export class AuthorizedHttp extends Context.Service<
     /** The routes with a token are made once a token, not once a request. */
     const authorizing: Effect.Effect<Authorization, EventBridgeError> = Effect.flatMap(token.get, (accessToken) => {
       if (current?.accessToken.value === accessToken.value) return Effect.succeed(current)
-      const base = HttpClientRequest.get(config.baseUrl, {
-        headers: {
-          accept: "application/json",
-          authorization: `Bearer ${Redacted.value(accessToken.value)}`,
-          "x-genesys-client-name": config.clientName
-        }
+      const headers = Headers.fromInput({
+        accept: "application/json",
+        authorization: `Bearer ${Redacted.value(accessToken.value)}`,
+        "x-genesys-client-name": config.clientName
       })
-      const based = HttpClient.mapRequest(httpClient, (request) =>
-        HttpClientRequest.prependUrl(request, base.url).pipe(HttpClientRequest.setHeaders(base.headers))
+      const client = HttpClient.mapRequest(httpClient, (request) =>
+        HttpClientRequest.updateHeaders(HttpClientRequest.prependUrl(request, config.baseUrl), Headers.merge(headers))
       )
+      const secrets = [accessToken.value, config.clientSecret]
       return Effect.map(
-        HttpApiClient.makeWith(EventBridgeApi, { httpClient: based }),
-        (routes) =>
-          (current = {
-            accessToken,
-            secrets: [accessToken.value, config.clientSecret],
-            routes,
-            client: httpClient,
-            base
-          })
+        HttpApiClient.makeWith(EventBridgeApi, { httpClient: client }),
+        (routes) => (current = { accessToken, secrets, client, routes })
       )
     })
 

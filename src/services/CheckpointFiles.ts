@@ -65,11 +65,12 @@ const atomicFiles = Effect.fnUntraced(function* (directory: string) {
     { discard: true }
   )
 
-  const syncFolder = yield* SyncedFolder.open(fs, directory)
+  const syncFolder = yield* SyncedFolder.syncer(fs, directory)
   const owner = SecureRandom.uuidV7Unsafe()
   let drafts = 0
   const writeFile = (path: string, bytes: Uint8Array) => {
-    const draft = `${path}${draftMark}${owner}-${++drafts}`
+    // Without the key: the name of a key may be as long as a name can be.
+    const draft = paths.join(directory, `${draftMark}${owner}-${++drafts}`)
     return Effect.scoped(
       Effect.gen(function* () {
         const file = yield* fs.open(draft, { flag: "wx" })

@@ -76,7 +76,7 @@ export class Checkpoints extends Context.Service<
     return Checkpoints.of({
       acquire,
       load,
-      // Written all the time, and JSON as it is: what the schema would encode is what it was given.
+      // Its encoding is its own JSON. It is written often, so it is not encoded and checked once more.
       save: (checkpoint) =>
         Effect.mapError(values.set(checkpoint.runId, JSON.stringify(checkpoint)), failed(checkpoint.runId)),
       list: Effect.mapError(store.keys, (error) => new CheckpointError({ runId: null, detail: causesOf(error) })).pipe(

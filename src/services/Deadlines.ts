@@ -10,7 +10,7 @@ interface Running {
 
 /**
  * Those of one duration that are on their way. Not a `Set`: the tables a set has outgrown hold on to what was in them, and
- * once they are old, V8 keeps that until it collects everything. Where thousands come and go, that is most of them.
+ * once such a table is old, V8 keeps all of that until it next collects the whole heap.
  */
 class OnTheirWay {
   readonly #slots: Array<Running | undefined> = []

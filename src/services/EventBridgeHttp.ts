@@ -1,5 +1,5 @@
-import { Context, Effect, Layer, Result, Schema } from "effect"
-import { Headers, HttpBody, type HttpClient, HttpClientRequest } from "effect/http"
+import { Context, Effect, Layer, Option, Result, Schema } from "effect"
+import { Headers, HttpBody, type HttpClient, HttpClientRequest, UrlParams } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
 import { EventBridgeApi, SubscriptionPageBody } from "../api/EventBridgeApi.ts"
 import * as DeadLetterPage from "../domain/DeadLetterPage.ts"
@@ -67,6 +67,7 @@ export class EventBridgeHttp extends Context.Service<
     const { timeouts } = yield* EventBridgeConfig
     const { authorize, call } = yield* AuthorizedHttp
     const responseMode = "response-only"
+    const pathOf = replayPaths()
 
     const listDeadLetters = Effect.fn("EventBridgeHttp.listDeadLetters")(
       ({ limit, nextPageToken, topicId }: PageRequest & { readonly topicId: string }) =>
@@ -80,17 +81,17 @@ export class EventBridgeHttp extends Context.Service<
     )
 
     // Made by the thousand, of what `ReplayRequest.build` has checked: the derived client would check and encode it again.
-    const replay = ({ body, idempotencyKey, topicId }: ReplayRequest) =>
+    const replay = (request: ReplayRequest) =>
       call({
         operation: "ReplayEvent",
         timeout: timeouts.replay,
-        send: ({ base, client }) => client.execute(replayRequest(base, { body, idempotencyKey, topicId })),
+        send: ({ client }) => client.execute(replayRequest(pathOf(request.topicId), request)),
         // The event was taken, whatever the receipt looks like.
         read: (answer) => Result.succeed({ receipt: Result.getOrUndefined(readReceipt(answer)) }),
         probe: {
           operation: "ListDeadLetters",
           timeout: timeouts.page,
-          send: ({ routes }) => routes.deadLetters.list({ query: { topicId, limit: 1 }, responseMode })
+          send: ({ routes }) => routes.deadLetters.list({ query: { topicId: request.topicId, limit: 1 }, responseMode })
         }
       })
 
@@ -200,24 +201,25 @@ const urls = HttpApiClient.urlBuilder(EventBridgeApi)
 
 const contentType = "application/json"
 
-/** What the replays of a topic have in common is kept for the last topic: the letters of a queue are of one, as a rule. */
-const replayRequest = (() => {
-  let common = { base: HttpClientRequest.empty, topicId: "", request: HttpClientRequest.empty }
-  return (base: HttpClientRequest.HttpClientRequest, { body, idempotencyKey, topicId }: ReplayRequest) => {
-    if (common.base !== base || common.topicId !== topicId) {
-      const path = urls.deadLetters.replay({ params: { topicId } })
-      const request = base.pipe(
-        HttpClientRequest.appendUrl(path),
-        HttpClientRequest.setHeader("content-type", contentType)
-      )
-      common = { base, topicId, request }
-    }
-    const { hash, headers, url, urlParams } = common.request
-    // In one step: each that `HttpClientRequest` offers copies the headers once more.
-    const own = Headers.set(headers, "idempotency-key", IdempotencyKey.toHeader(idempotencyKey))
-    return HttpClientRequest.makeWith("PUT", url, urlParams, hash, own, HttpBody.text(body, contentType))
+/** Paths of replays. The last one is kept: the letters of a queue are of one topic, as a rule. */
+const replayPaths = () => {
+  let last = { topicId: "", path: "" }
+  return (topicId: string): string => {
+    if (last.topicId !== topicId) last = { topicId, path: urls.deadLetters.replay({ params: { topicId } }) }
+    return last.path
   }
-})()
+}
+
+/** Made in one step: each that `HttpClientRequest` offers copies the headers once more. */
+const replayRequest = (path: string, { body: json, idempotencyKey }: ReplayRequest) => {
+  const body = HttpBody.text(json, contentType)
+  const headers = Headers.fromInput({
+    ...header(idempotencyKey),
+    "content-type": contentType,
+    "content-length": String(body.contentLength)
+  })
+  return HttpClientRequest.makeWith("PUT", path, UrlParams.empty, Option.none(), headers, body)
+}
 
 /** Reads JSON of a shape; what is wrong with it is told in words. */
 const reader = <A>(schema: Schema.ConstraintDecoder<A>) => {

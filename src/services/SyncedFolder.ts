@@ -1,14 +1,28 @@
-import { Effect, type FileSystem, Option, type PlatformError, type Scope } from "effect"
+import { Effect, type FileSystem, Option, Scope } from "effect"
 
-/** What brings the names in a folder to disk. Where a folder cannot be opened, the system sees to that itself. */
-export const open = (
-  fs: FileSystem.FileSystem,
-  path: string
-): Effect.Effect<Effect.Effect<void, PlatformError.PlatformError>, never, Scope.Scope> =>
-  Effect.map(
-    Effect.option(fs.open(path, { flag: "r" })),
-    Option.match({ onNone: () => Effect.void, onSome: (folder) => folder.sync })
+/**
+ * Brings the names in a folder to disk, each time it is run; the folder is opened once. Where a folder cannot be opened,
+ * the system sees to that itself.
+ */
+export const syncer = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, path: string) {
+  const scope = yield* Effect.scope
+  let folder: FileSystem.File | undefined
+  const open = Scope.provide(fs.open(path, { flag: "r" }), scope)
+  return Effect.suspend(() =>
+    folder === undefined
+      ? Effect.flatMap(
+          Effect.option(open),
+          Option.match({
+            onNone: () => Effect.void,
+            onSome: (opened) => {
+              folder = opened
+              return opened.sync
+            }
+          })
+        )
+      : folder.sync
   )
+})
 
 /** Brings the names in a folder to disk. */
-export const sync = (fs: FileSystem.FileSystem, path: string) => Effect.scoped(Effect.flatten(open(fs, path)))
+export const sync = (fs: FileSystem.FileSystem, path: string) => Effect.scoped(Effect.flatten(syncer(fs, path)))

@@ -17,12 +17,15 @@ export interface OnItsWay {
 /** Letters of keys that are busy are read past, to find others that can go: so many for each that is sent at once. */
 const readAhead = 32
 
-/** Letters that can go, for each that is sent at once: below the one, more are made ready; at the other, reading pauses. */
+/**
+ * For each letter that is sent at once: with fewer than `lowMark` that can go, more are announced; with `highMark` that were
+ * read, have no outcome and do not wait for their key, reading pauses.
+ */
 const lowMark = 2
 const highMark = 4
 
 /**
- * Letters on their way. Reading goes on while there is room, so that those who send never wait for a page, while memory
+ * Letters on their way. Reading goes on while there is room, so that those who send hardly ever wait for a page, while memory
  * stays bounded. A letter that waits for its key keeps nobody from sending another. Mutable, and of one run only.
  */
 export class Backlog {

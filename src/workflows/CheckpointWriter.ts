@@ -18,14 +18,14 @@ export interface Standing {
 /** Keeps where a run stands, as it is by the time it is written. */
 export interface CheckpointWriter {
   readonly save: Effect.Effect<void, CheckpointError | LeaseLost>
-  /** Only when the last one is a second old. */
+  /** Only when the last one is a second old, or older. */
   readonly saveStale: Effect.Effect<void, CheckpointError | LeaseLost>
   /** The last one of a run that is complete. */
   readonly complete: (report: ReplayReport) => Effect.Effect<void, CheckpointError | LeaseLost>
 }
 
-/** What has settled since is sent again after a crash, and recognized. */
-const staleMillis = 1000
+/** What has settled since is tried again after a crash. */
+const staleNanos = 1_000_000_000n
 
 /** One checkpoint is written at a time: a later position never gives way to an earlier one. */
 export const make = Effect.fnUntraced(function* (options: {
@@ -39,7 +39,7 @@ export const make = Effect.fnUntraced(function* (options: {
   const clock = yield* Clock.Clock
   let { lastSettledAt } = origin
   let keptPages = origin.settledPages
-  let savedAt = clock.currentTimeMillisUnsafe()
+  let savedAt = clock.monotonicTimeNanosUnsafe()
 
   const write = (report: ReplayReport | null) =>
     // Whoever has taken the run over goes on from what is kept.
@@ -47,7 +47,7 @@ export const make = Effect.fnUntraced(function* (options: {
       const { pageToken, settledPages, startedLetters } = ledger.position
       if (settledPages > keptPages) lastSettledAt = new Date(clock.currentTimeMillisUnsafe()).toISOString()
       keptPages = settledPages
-      savedAt = clock.currentTimeMillisUnsafe()
+      savedAt = clock.monotonicTimeNanosUnsafe()
       return checkpoints.save({
         ...origin,
         ...standing(),
@@ -66,7 +66,7 @@ export const make = Effect.fnUntraced(function* (options: {
 
   return {
     save,
-    saveStale: Effect.suspend(() => (clock.currentTimeMillisUnsafe() - savedAt < staleMillis ? Effect.void : save)),
+    saveStale: Effect.suspend(() => (clock.monotonicTimeNanosUnsafe() - savedAt < staleNanos ? Effect.void : save)),
     complete: (report) => batch.submit([report])
   } satisfies CheckpointWriter
 })

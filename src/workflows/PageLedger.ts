@@ -44,6 +44,7 @@ export class PageLedger {
   readonly #room = Latch.makeUnsafe(true)
   readonly #startedBefore: number
   #opened: number
+  #announced: number
   #position: Position
 
   constructor(position: Position, settled: ReplayTally, heldKeys: ReadonlyArray<string>) {
@@ -54,6 +55,7 @@ export class PageLedger {
     this.#position = position
     this.#startedBefore = position.startedLetters
     this.#opened = settled.letters
+    this.#announced = settled.letters
   }
 
   /** Every page that was opened is settled. */
@@ -71,8 +73,8 @@ export class PageLedger {
   }
 
   /**
-   * The page after the last one opened. Its first letter is sent only after the position is kept. What was in flight is
-   * told by the letter, not by the page: the service may cut its pages otherwise when they are read again.
+   * The page after the last one opened. What was in flight is told by the letter, not by the page: the service may cut its
+   * pages otherwise when they are read again.
    */
   open(page: DeadLetterPage, letters: number): OpenPage {
     const index = this.#position.settledPages + this.#open.length
@@ -87,8 +89,13 @@ export class PageLedger {
     this.#open.push(opened)
     if (this.#open.length >= maxOpenPages) this.#room.closeUnsafe()
     this.#opened += letters
-    this.#position = { ...this.#position, startedLetters: Math.max(this.#position.startedLetters, this.#opened) }
     return opened
+  }
+
+  /** So many more letters of open pages are about to be sent, once the position is kept. */
+  announce(letters: number): void {
+    this.#announced += letters
+    this.#position = { ...this.#position, startedLetters: Math.max(this.#position.startedLetters, this.#announced) }
   }
 
   /** Takes an outcome, recorded already, and the key it holds back, if any. Settles what it completes. */

@@ -120,7 +120,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
   const backlog = yield* Backlog.make(concurrency, origin.heldKeys)
   const notifications = yield* notifier.start
   const halting = yield* Latch.make()
-  const opened = yield* Queue.unbounded<ReadonlyArray<OnItsWay>, Cause.Done>()
+  const unannounced = yield* Queue.unbounded<ReadonlyArray<OnItsWay>, Cause.Done>()
   const dealt = yield* Queue.bounded<Settlement.Dealt, Cause.Done>(concurrency)
   const told = yield* Queue.bounded<ReplayOutcome, EventBridgeError | ReplayHalted | Cause.Done>(concurrency)
 
@@ -189,7 +189,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     yield* watch.settled(ledger.settle())
     backlog.expect(decided.length)
     yield* Queue.offer(
-      opened,
+      unannounced,
       decided.map((letter, index): OnItsWay => ({
         page: open,
         decided: letter,
@@ -210,20 +210,20 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     return isAtEnd()
       ? Effect.void
       : Stream.runForEachWhile(queue.pages({ topicId, pageSize, pageToken: ledger.position.pageToken }), openPage)
-  }).pipe(Effect.catch(halt), Effect.andThen(Queue.end(opened)))
+  }).pipe(Effect.catch(halt), Effect.andThen(Queue.end(unannounced)))
 
   /**
    * That letters may have been sent is kept before the first of them is: after a crash, a 409 for one of them is our own
    * doing. One checkpoint serves all pages that are there by the time those who send are about to run out of letters.
    */
   const announcing = backlog.runsLow.pipe(
-    Effect.andThen(Queue.takeAll(opened)),
-    Effect.flatMap((pages) =>
-      Effect.andThen(
-        checkpoint.save,
-        Effect.sync(() => backlog.add(pages.flat()))
-      )
-    ),
+    Effect.andThen(Queue.takeAll(unannounced)),
+    Effect.map((pages) => pages.flat()),
+    Effect.tap((found) => {
+      ledger.announce(found.length)
+      return checkpoint.save
+    }),
+    Effect.map((found) => backlog.add(found)),
     Effect.forever({ disableYield: true }),
     Pull.catchDone(() => Effect.sync(() => backlog.complete())),
     Effect.catch(halt)

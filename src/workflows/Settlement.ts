@@ -19,7 +19,7 @@ export interface Dealt {
   readonly outcome: ReplayOutcome
 }
 
-/** A checkpoint holds them all, and is written for each page. */
+/** A checkpoint holds them all, and is written every few pages. */
 const maxHeldKeys = 10_000
 
 /**
@@ -72,7 +72,7 @@ export const make = Effect.fnUntraced(function* (run: {
     }
     if (settled.length > 0) {
       yield* watch.settled(settled)
-      // The checkpoint of a page to come tells of these, too.
+      // While pages are to come their checkpoint tells of these, too; it is only not left to grow old.
       yield* backlog.isComplete ? checkpoint.save : checkpoint.saveStale
     }
     return halt

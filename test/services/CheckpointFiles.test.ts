@@ -1,6 +1,6 @@
 import { NodeFileSystem, NodePath } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FileSystem, Layer } from "effect"
+import { Effect, FileSystem, Layer, Option } from "effect"
 import { KeyValueStore } from "effect/persistence"
 import { CheckpointFiles, Checkpoints } from "../../src/index.ts"
 import { layerIdentity, type Named } from "./support/Processes.ts"
@@ -65,6 +65,18 @@ describe("runs in files", () => {
           (yield* list).map(({ runId }) => runId),
           [checkpoint.runId]
         )
+      }).pipe(Effect.provide(yield* open(folder, { pid: 1 })))
+    }).pipe(Effect.provide(node))
+  )
+
+  it.live("an id as long as a file's name can be is kept as often as it takes", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporary
+      yield* Effect.gen(function* () {
+        const { load, save } = yield* Checkpoints
+        const long = { ...checkpoint, runId: "r".repeat(255 - "replay-run%3A".length) }
+        for (let pages = 1; pages <= 12; pages++) yield* save({ ...long, settledPages: pages })
+        assert.deepStrictEqual(yield* load(long.runId), Option.some({ ...long, settledPages: 12 }))
       }).pipe(Effect.provide(yield* open(folder, { pid: 1 })))
     }).pipe(Effect.provide(node))
   )

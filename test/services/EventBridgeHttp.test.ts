@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted, Result } from "effect"
+import { HttpClient, HttpClientRequest } from "effect/http"
 import { TestClock } from "effect/testing"
 import { EventBridgeHttp, type EventBridgeOptions, LosslessJson, Token } from "../../src/index.ts"
 import { Emulator, EmulatorClient, Fault } from "../../src/emulator/index.ts"
@@ -396,6 +397,38 @@ describe("EventBridgeHttp.authorize", () => {
       assert.deepInclude(error, { operation: "Token" })
     }).pipe(Effect.provide(layerHttp()), Effect.provide(layerWire(() => json({ error: "invalid_client" }, 401))))
   )
+
+  it.effect("what the application does to requests comes first, for each kind of them: it sees no token", () => {
+    const seen: Array<HttpClientRequest.HttpClientRequest> = []
+    const noting = Layer.effect(
+      HttpClient.HttpClient,
+      Effect.map(HttpClient.HttpClient, (client) =>
+        HttpClient.mapRequest(client, (request) => {
+          seen.push(request)
+          return HttpClientRequest.setHeader(request, "x-genesys-client-name", "another")
+        })
+      )
+    )
+    return Effect.gen(function* () {
+      yield* list()
+      yield* replay()
+      assert.deepStrictEqual(
+        seen.map(({ headers, method, url }) => [method, url[0], headers["authorization"]]),
+        [
+          ["POST", "/", undefined],
+          ["GET", "/", undefined],
+          ["PUT", "/", undefined]
+        ]
+      )
+      assert.strictEqual(seen[2]?.headers["content-length"], String(replayOf().body.length))
+      const sent = (yield* calls).map(({ headers }) => headers["x-genesys-client-name"])
+      assert.strictEqual(new Set(sent).size, 1)
+      assert.notInclude(sent, "another")
+    }).pipe(
+      Effect.provide(layerHttp().pipe(Layer.provide(noting))),
+      Effect.provide(layerWire(withTokens(({ method }) => (method === "PUT" ? json(receipt) : json({ events: [] })))))
+    )
+  })
 
   it.effect("a token given by the application is taken as it is", () =>
     Effect.gen(function* () {

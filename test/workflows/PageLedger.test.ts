@@ -80,8 +80,11 @@ describe("the ledger of pages", () => {
         assert.strictEqual(next.index, opened)
         assert.strictEqual(next.wereInFlight, Math.max(0, startedLetters - lettersOf(opened)))
         open.push({ index: opened, page: next })
-        opened++
         ledger.settle()
+        // Read, and not about to be sent yet.
+        assert.strictEqual(ledger.position.startedLetters, Math.max(startedLetters, lettersOf(opened)))
+        ledger.announce(pages[opened] ?? 0)
+        opened++
         check()
       }
 
