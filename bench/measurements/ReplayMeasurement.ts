@@ -19,10 +19,10 @@ export interface Load {
 const loads: ReadonlyArray<Load> = [
   { latencyMillis: 0, concurrency: 1, letters: 1000, warmUp: 300 },
   { latencyMillis: 0, concurrency: 16, letters: 6000, warmUp: 2000 },
-  { latencyMillis: 0, concurrency: 64, letters: 10_000, warmUp: 8000 },
+  { latencyMillis: 0, concurrency: 64, letters: 20_000, warmUp: 20_000 },
   { latencyMillis: 5, concurrency: 1, letters: 150, warmUp: 50 },
   { latencyMillis: 5, concurrency: 16, letters: 2500, warmUp: 1000 },
-  { latencyMillis: 5, concurrency: 64, letters: 6000, warmUp: 4000 }
+  { latencyMillis: 5, concurrency: 64, letters: 8000, warmUp: 6000 }
 ]
 
 /** Names of the clients, and their files in `bench/subjects`. */
