@@ -45,8 +45,8 @@ export const fromOutcome = (
     classification: ReplayAuditRecord["error_classification"],
     latencyMillis: number,
     detail: string | undefined
-    // Sorted by name, which is how an audit keeps them.
   ): ReplayAuditRecord => ({
+    // The members by name, which is the order an audit keeps them in.
     action: "REPLAY_PUT",
     destination: options.destination ?? outcome.letter?.topicId ?? options.topicId,
     ...(detail === undefined ? {} : { detail }),
