@@ -37,6 +37,22 @@ const stringOrName = /"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?/g
 
 const unitInHex = (unit: string): string => unit.charCodeAt(0).toString(16).padStart(4, "0")
 
+/** From within a string up to its end, and the colon that makes it a name. */
+const restOfString = /[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?/y
+
+/** Whether the name of a member is written with an escape. Looks at strings that have one, and at no others. */
+const hasEscapedName = (text: string): boolean => {
+  let escape = text.indexOf("\\")
+  while (escape !== -1) {
+    restOfString.lastIndex = escape
+    const rest = restOfString.exec(text)
+    if (rest === null) return false
+    if (rest[1] !== undefined) return true
+    escape = text.indexOf("\\", restOfString.lastIndex)
+  }
+  return false
+}
+
 /**
  * V8 13.6, that of Node 24, can take a member's name for another one it has seen at that place: a name that is written with an
  * escape for one with a backslash there. After some `{"a":0,"b\\":1}`, `{"a":0,"b\n":1}` comes back with the first one's name.
@@ -57,7 +73,7 @@ const respellNames = (text: string): string =>
 export const parse = (text: string): Result.Result<unknown, string> =>
   Result.try({
     try: (): unknown => {
-      const safe = text.includes("\\") ? respellNames(text) : text
+      const safe = hasEscapedName(text) ? respellNames(text) : text
       return atRisk.test(safe) ? JSON.parse(safe, keepDigits) : JSON.parse(safe)
     },
     // The parser's own message quotes the text, which may be anybody's secret.
