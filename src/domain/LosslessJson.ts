@@ -33,10 +33,6 @@ const keepDigits = (_key: string, value: unknown, context: { readonly source?: s
     ? JSON.rawJSON(context.source)
     : value
 
-const stringOrName = /"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?/g
-
-const unitInHex = (unit: string): string => unit.charCodeAt(0).toString(16).padStart(4, "0")
-
 /** From within a string up to its end, and the colon that makes it a name. */
 const restOfString = /[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?/y
 
@@ -53,18 +49,23 @@ const hasEscapedName = (text: string): boolean => {
   return false
 }
 
+const stringOrName = /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?/g
+
+const inEscape = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`
+
 /**
  * V8 13.6, that of Node 24, can take a member's name for another one it has seen at that place: a name that is written with an
  * escape for one with a backslash there. After some `{"a":0,"b\\":1}`, `{"a":0,"b\n":1}` comes back with the first one's name.
  * So such a name is written in escapes throughout, which is the same name, and looks like no other.
  */
 const respellNames = (text: string): string =>
-  text.replace(stringOrName, (found, colon: string | undefined) => {
-    const written = found.slice(0, found.lastIndexOf('"') + 1)
-    if (colon === undefined || !written.includes("\\")) return found
-    const name = String(JSON.parse(written))
-    return `"${Array.from({ length: name.length }, (_, index) => `\\u${unitInHex(name.charAt(index))}`).join("")}"${colon}`
-  })
+  text.replace(stringOrName, (found, written: string, colon: string | undefined) =>
+    colon === undefined || !written.includes("\\")
+      ? found
+      : `"${String(JSON.parse(written)).replace(/[^]/g, inEscape)}"${colon}`
+  )
+
+const read = (text: string): unknown => (atRisk.test(text) ? JSON.parse(text, keepDigits) : JSON.parse(text))
 
 /**
  * Parses JSON. Numbers that a double holds are numbers; others are `JSON.rawJSON` values (`JSON.isRawJSON` tells, their
@@ -73,8 +74,10 @@ const respellNames = (text: string): string =>
 export const parse = (text: string): Result.Result<unknown, string> =>
   Result.try({
     try: (): unknown => {
-      const safe = hasEscapedName(text) ? respellNames(text) : text
-      return atRisk.test(safe) ? JSON.parse(safe, keepDigits) : JSON.parse(safe)
+      if (!hasEscapedName(text)) return read(text)
+      // Fails, if it does, at the position in the text as it came.
+      JSON.parse(text)
+      return read(respellNames(text))
     },
     // The parser's own message quotes the text, which may be anybody's secret.
     catch: (error) => `it is not JSON${/ at position \d+/.exec(String(error))?.[0] ?? ""}`

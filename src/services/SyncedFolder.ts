@@ -8,20 +8,10 @@ export const syncer = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, pa
   const scope = yield* Effect.scope
   let folder: FileSystem.File | undefined
   const open = Scope.provide(fs.open(path, { flag: "r" }), scope)
-  return Effect.suspend(() =>
-    folder === undefined
-      ? Effect.flatMap(
-          Effect.option(open),
-          Option.match({
-            onNone: () => Effect.void,
-            onSome: (opened) => {
-              folder = opened
-              return opened.sync
-            }
-          })
-        )
-      : folder.sync
-  )
+  return Effect.gen(function* () {
+    folder ??= Option.getOrUndefined(yield* Effect.option(open))
+    if (folder !== undefined) yield* folder.sync
+  })
 })
 
 /** Brings the names in a folder to disk. */

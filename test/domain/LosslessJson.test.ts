@@ -121,6 +121,15 @@ describe("LosslessJson", () => {
     }
   )
 
+  it.each(['{"a\\n":1,"b":}', '{"a":1,"b\\q":2}', '{"a\\n":1} x'])(
+    "tells where %j is wrong in the text as it came",
+    (text) => {
+      const plain = Result.try({ try: () => String(JSON.parse(text)), catch: String })
+      const position = / at position \d+/.exec(Result.merge(plain))
+      assert.deepStrictEqual(LosslessJson.parse(text), Result.fail(`it is not JSON${position?.[0] ?? ""}`))
+    }
+  )
+
   it("gives plain numbers where a double holds the value", () => {
     const text = "[0,1,-1,0.5,-0.05,123456789012345,1.25,-20]"
     assert.deepStrictEqual(parse(text), [0, 1, -1, 0.5, -0.05, 123456789012345, 1.25, -20])
