@@ -28,7 +28,8 @@ export const pages = <P extends Page>(
               ? Effect.fail(endlessList(operation, nextPageToken))
               : Effect.void
           ),
-          Effect.forkIn(scope)
+          // At once: pages come one after the other, and it is they who limit a run that sends fast.
+          Effect.forkIn(scope, { startImmediately: true })
         )
       return Stream.paginate(
         yield* fetch(firstToken),

@@ -207,7 +207,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
 
   const reading = Effect.suspend(() => {
     const { pageSize, topicId } = options
-    return isAtEnd()
+    return isAtEnd() || halted !== undefined
       ? Effect.void
       : Stream.runForEachWhile(queue.pages({ topicId, pageSize, pageToken: ledger.position.pageToken }), openPage)
   }).pipe(Effect.catch(halt), Effect.andThen(Queue.end(unannounced)))

@@ -42,11 +42,11 @@ const added = (backlog: Backlog, letters: ReadonlyArray<OnItsWay>) => {
 const take = (backlog: Backlog, times: number) => Effect.forEach(Array.from({ length: times }), () => backlog.take())
 
 describe("Backlog", () => {
-  it.effect("runs low below two letters for each that is sent at once", () =>
+  it.effect("runs low below four letters for each that is sent at once", () =>
     Effect.gen(function* () {
       const backlog = yield* Backlog.make(2, [])
       assert.isTrue(yield* isThere(backlog.runsLow))
-      added(backlog, many(3))
+      added(backlog, many(7))
       assert.isTrue(yield* isThere(backlog.runsLow))
       added(backlog, many(1))
       assert.isFalse(yield* isThere(backlog.runsLow))
@@ -56,17 +56,17 @@ describe("Backlog", () => {
   )
 
   it.effect(
-    "has room below four letters without an outcome for each that is sent at once, expected ones included",
+    "has room below twelve letters without an outcome for each that is sent at once, expected ones included",
     () =>
       Effect.gen(function* () {
         const backlog = yield* Backlog.make(2, [])
-        backlog.expect(7)
+        backlog.expect(23)
         assert.isTrue(yield* isThere(backlog.room))
         backlog.expect(1)
         assert.isFalse(yield* isThere(backlog.room))
         const first = onItsWay("first")
-        backlog.add([first, ...many(7)])
-        yield* take(backlog, 8)
+        backlog.add([first, ...many(23)])
+        yield* take(backlog, 24)
         assert.isFalse(yield* isThere(backlog.room))
         backlog.finish(first, false)
         assert.isTrue(yield* isThere(backlog.room))

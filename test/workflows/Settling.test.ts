@@ -183,19 +183,19 @@ describe("pages settle in order", () => {
       return Effect.gen(function* () {
         const replay = yield* Replay
         const report = yield* driven(replay.run({ topicId, pageSize: 2, concurrency: 8 }))
-        assert.strictEqual(report.success, 200)
+        assert.strictEqual(report.success, 600)
         assertOrder(events, 2)
         const announced = new Set(
           events.flatMap((event) => (event.is === "saved" ? [event.checkpoint.startedLetters] : []))
         )
-        // Of 100 pages; there is never room for more than 32 letters.
-        assert.isAtMost(announced.size, 40)
-        assert.isAtLeast(announced.size, 200 / 32)
+        // Of 300 pages; there is never room for more than 96 letters.
+        assert.isAtMost(announced.size, 100)
+        assert.isAtLeast(announced.size, 600 / 96)
       }).pipe(
         Effect.provide(
           composed(
             {
-              queue: letters(200),
+              queue: letters(600),
               script: ({ route }) => (route === "replay" ? Fault.Slow({ delay: Duration.millis(200) }) : undefined)
             },
             events,
