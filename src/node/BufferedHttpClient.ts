@@ -113,7 +113,8 @@ class InFlight implements Dispatcher.DispatchHandler {
     const source = { url: this.#url, status: this.#status, headers: this.#headers, body }
     const answer = new BufferedResponse(this.#request, source)
     // undici frees the connection after this call: what goes on at once would open another for its next request.
-    queueMicrotask(() => this.#resume(Effect.succeed(answer)))
+    // Not `queueMicrotask`: Node makes an `AsyncResource` for each.
+    void Promise.resolve().then(() => this.#resume(Effect.succeed(answer)))
   }
 
   onResponseError(_: Dispatcher.DispatchController, cause: Error): void {
