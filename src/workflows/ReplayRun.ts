@@ -1,39 +1,23 @@
-import {
-  type Cause,
-  Clock,
-  DateTime,
-  type Duration,
-  Effect,
-  Fiber,
-  Latch,
-  Option,
-  Pull,
-  Queue,
-  Result,
-  Stream
-} from "effect"
-import { SecureRandom } from "effect/crypto"
+import { type Cause, Clock, type Duration, Effect, Fiber, Latch, Pull, Queue, Result, Stream } from "effect"
 import { clientVersion } from "../domain/ClientVersion.ts"
-import type { DeadLetterPage } from "../domain/DeadLetterPage.ts"
 import type { EventBridgeError } from "../domain/EventBridgeError.ts"
-import { CheckpointMismatch, type HaltCause, ReplayHalted, RunStopped } from "../domain/ReplayError.ts"
+import { type HaltCause, ReplayHalted, RunStopped } from "../domain/ReplayError.ts"
 import type { ReplayOutcome } from "../domain/ReplayOutcome.ts"
 import { countsOf, type ReplayReport } from "../domain/ReplayReport.ts"
 import type * as ReplayRequest from "../domain/ReplayRequest.ts"
 import { ReplayTally } from "../domain/ReplayTally.ts"
-import type { RunCheckpoint, RunOptions } from "../domain/RunCheckpoint.ts"
 import { Audit } from "../services/Audit.ts"
-import { Checkpoints } from "../services/Checkpoints.ts"
 import { EventBridgeHttp } from "../services/EventBridgeHttp.ts"
 import { Metrics } from "../services/Metrics.ts"
 import { Notifier } from "../services/Notifier.ts"
 import { Backlog, type OnItsWay } from "./Backlog.ts"
 import * as CheckpointWriter from "./CheckpointWriter.ts"
-import { DeadLetterQueue } from "./DeadLetterQueue.ts"
 import * as LetterReplay from "./LetterReplay.ts"
 import { LetterSelection } from "./LetterSelection.ts"
 import { PageLedger } from "./PageLedger.ts"
+import * as PageReader from "./PageReader.ts"
 import { defaultMaxFailureShare, type RunIdentity, type Selection } from "./ReplayOptions.ts"
+import * as RunOrigin from "./RunOrigin.ts"
 import * as RunWatch from "./RunWatch.ts"
 import * as Settlement from "./Settlement.ts"
 
@@ -61,46 +45,26 @@ const defaultGracePeriod: Duration.Input = "10 seconds"
 /** Starts a run, or goes on with one that was cut off. */
 export const start = Effect.fnUntraced(function* (selection: Selection, identity: RunIdentity) {
   const audit = yield* Audit
-  const checkpoints = yield* Checkpoints
   const clock = yield* Clock.Clock
   const http = yield* EventBridgeHttp
   const metrics = yield* Metrics
-  const queue = yield* DeadLetterQueue
   const notifier = yield* Notifier
   const replay = yield* LetterReplay.make
   const { options } = selection
   const {
     concurrency = defaultConcurrency,
     gracePeriod = defaultGracePeriod,
-    maxFailureShare = defaultMaxFailureShare,
-    runId = SecureRandom.uuidV7Unsafe()
+    maxFailureShare = defaultMaxFailureShare
   } = identity
 
-  const load = identity.runId === undefined ? Effect.succeedNone : checkpoints.load(runId)
-  const check = ({ options: started }: RunCheckpoint) => {
-    const differences = compare(started, options)
-    return differences.length === 0 ? Effect.void : Effect.fail(new CheckpointMismatch({ runId, differences }))
-  }
-
-  // A run that is complete is nobody's any more, and its report there for all.
-  const earlier = yield* load
-  if (Option.isSome(earlier) && earlier.value.report !== null) {
-    yield* check(earlier.value)
-    return finished(earlier.value.report)
-  }
-  const lease = yield* checkpoints.acquire(runId)
-  // Once more, now that nobody else works on it.
-  const saved = yield* load
-  if (Option.isSome(saved)) {
-    yield* check(saved.value)
-    if (saved.value.report !== null) return finished(saved.value.report)
-  }
+  const origin = yield* RunOrigin.claim(identity, options)
+  if (origin._tag === "Completed") return finished(origin.report)
+  const { checkpoint: resumed, lease } = origin
+  const { initiatedAt, runId } = resumed
   const watch = yield* RunWatch.start(runId, options)
   yield* watch.within(http.authorize(["ListDeadLetters", "ReplayEvent"]))
 
-  const now = yield* DateTime.now
-  const origin = Option.getOrElse(saved, () => newRun(runId, options, DateTime.formatIso(now)))
-  const { initiatedAt } = origin
+  const resumedAt = clock.currentTimeMillisUnsafe()
   const context: ReplayRequest.ReplayContext = {
     initiatedAt,
     clientVersion,
@@ -109,29 +73,26 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
   }
   const ledger = new PageLedger(
     {
-      settledPages: origin.settledPages,
-      startedLetters: origin.startedLetters,
-      pageToken: origin.pageToken ?? undefined
+      settledPages: resumed.settledPages,
+      startedLetters: resumed.startedLetters,
+      pageToken: resumed.pageToken ?? undefined
     },
-    ReplayTally.restore(origin.tally),
-    origin.heldKeys
+    ReplayTally.restore(resumed.tally),
+    resumed.heldKeys
   )
   const letters = new LetterSelection(selection, context, ledger.settled.selected)
-  const backlog = yield* Backlog.make(concurrency, origin.heldKeys)
+  const backlog = yield* Backlog.make(concurrency, resumed.heldKeys)
   const notifications = yield* notifier.start
   const halting = yield* Latch.make()
-  const unannounced = yield* Queue.unbounded<ReadonlyArray<OnItsWay>, Cause.Done>()
   const dealt = yield* Queue.bounded<Settlement.Dealt, Cause.Done>(concurrency)
   const told = yield* Queue.bounded<ReplayOutcome, EventBridgeError | ReplayHalted | Cause.Done>(concurrency)
 
   let halted: HaltCause | undefined
   let notified: ReplayReport["notifications"] = { delivered: 0, failed: 0, dropped: 0 }
   let final: ReplayReport | undefined
-  let isAnyPageRead = false
   let inFlight = 0
 
-  const elapsedMillis = (): number =>
-    origin.elapsedMillis + clock.currentTimeMillisUnsafe() - DateTime.toEpochMillis(now)
+  const elapsedMillis = (): number => resumed.elapsedMillis + clock.currentTimeMillisUnsafe() - resumedAt
 
   const makeReport = (status: ReplayReport["status"]) =>
     Effect.map(audit.head, (auditHead): ReplayReport => ({
@@ -153,11 +114,13 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     }))
 
   const checkpoint = yield* CheckpointWriter.make({
-    origin,
+    origin: resumed,
     lease,
     ledger,
     standing: () => ({ elapsedMillis: elapsedMillis(), halted: halted?.message ?? null })
   })
+
+  const reader = yield* PageReader.make({ selection, letters, ledger, backlog, checkpoint, watch })
 
   const settle = yield* Settlement.make({
     runId,
@@ -180,54 +143,6 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
       halting.openUnsafe()
     })
   yield* Effect.forkScoped(Effect.catch(lease.lost, halt))
-
-  const openPage = Effect.fnUntraced(function* (page: DeadLetterPage) {
-    isAnyPageRead = true
-    const decided = letters.take(page)
-    const open = ledger.open(page, decided.length)
-    yield* watch.opened(open, decided.length)
-    yield* watch.settled(ledger.settle())
-    backlog.expect(decided.length)
-    yield* Queue.offer(
-      unannounced,
-      decided.map((letter, index): OnItsWay => ({
-        page: open,
-        decided: letter,
-        wasInFlight: index < open.wereInFlight,
-        key: Result.isSuccess(letter) ? selection.keyOf(letter.success.letter) : undefined
-      }))
-    )
-    yield* ledger.room
-    yield* backlog.room
-    return !letters.isFull
-  })
-
-  const isAtEnd = (): boolean =>
-    letters.isFull || (ledger.position.settledPages > 0 && ledger.position.pageToken === undefined)
-
-  const reading = Effect.suspend(() => {
-    const { pageSize, topicId } = options
-    return isAtEnd() || halted !== undefined
-      ? Effect.void
-      : Stream.runForEachWhile(queue.pages({ topicId, pageSize, pageToken: ledger.position.pageToken }), openPage)
-  }).pipe(Effect.catch(halt), Effect.andThen(Queue.end(unannounced)))
-
-  /**
-   * That letters may have been sent is kept before the first of them is: after a crash, a 409 for one of them is our own
-   * doing. One checkpoint serves all pages that are there by the time those who send are about to run out of letters.
-   */
-  const announcing = backlog.runsLow.pipe(
-    Effect.andThen(Queue.takeAll(unannounced)),
-    Effect.map((pages) => pages.flat()),
-    Effect.tap((found) => {
-      ledger.announce(found.length)
-      return checkpoint.save
-    }),
-    Effect.map((found) => backlog.add(found)),
-    Effect.forever({ disableYield: true }),
-    Pull.catchDone(() => Effect.sync(() => backlog.complete())),
-    Effect.catch(halt)
-  )
 
   const countInFlight = (more: number) => {
     inFlight += more
@@ -259,7 +174,9 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     discard: true
   })
 
-  const sending = together(Effect.raceFirst(together(reading, announcing), halting.await), workers).pipe(
+  const reading = Effect.suspend(() => (halted === undefined ? Effect.catch(reader.read, halt) : Effect.void))
+
+  const sending = together(Effect.raceFirst(reading, halting.await), workers).pipe(
     // Letters still in flight then are cut off: not failed, but tried again when the run goes on.
     Effect.raceFirst(Effect.andThen(halting.await, Effect.sleep(gracePeriod))),
     Effect.ensuring(Queue.end(dealt))
@@ -284,14 +201,14 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     Pull.catchDone(() => Effect.void)
   )
 
-  const isDone = (): boolean => isAtEnd() && ledger.isSettled
+  const isDone = (): boolean => reader.isAtEnd && ledger.isSettled
 
   const finish = Effect.gen(function* () {
     notified = yield* notifications.drain
     // Asked to stop, but there was nothing left to do.
     if (halted?._tag === "RunStopped" && isDone()) halted = undefined
     const completed = halted === undefined ? yield* makeReport("completed") : null
-    if (isAnyPageRead || completed !== null)
+    if (reader.isAnyPageRead || completed !== null)
       yield* Effect.catch(completed === null ? checkpoint.save : checkpoint.complete(completed), halt)
     return completed
   })
@@ -300,7 +217,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     const reason = halted
     final = reason === undefined && completed !== null ? completed : yield* makeReport("halted")
     if (reason === undefined) return
-    if (!isAnyPageRead && reason._tag === "EventBridgeError") return yield* reason
+    if (!reader.isAnyPageRead && reason._tag === "EventBridgeError") return yield* reason
     return yield* new ReplayHalted({ reason, report: final })
   })
 
@@ -347,41 +264,9 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
 const together = <E1, R1, E2, R2>(one: Effect.Effect<void, E1, R1>, other: Effect.Effect<void, E2, R2>) =>
   Effect.all([one, other], { concurrency: "unbounded", discard: true })
 
-const newRun = (runId: string, options: RunOptions, initiatedAt: string): RunCheckpoint => ({
-  version: 1,
-  runId,
-  options,
-  initiatedAt,
-  settledPages: 0,
-  startedLetters: 0,
-  pageToken: null,
-  lastSettledAt: null,
-  halted: null,
-  tally: new ReplayTally().snapshot(),
-  heldKeys: [],
-  elapsedMillis: 0,
-  report: null
-})
-
 const finished = (report: ReplayReport): ReplayRun => ({
   runId: report.runId,
   outcomes: Stream.empty,
   report: Effect.succeed(report),
   stop: Effect.void
 })
-
-const compare = (started: RunOptions, given: RunOptions) =>
-  (
-    [
-      "topicId",
-      "pageSize",
-      "maxAttempts",
-      "destination",
-      "failureReason",
-      "limit",
-      "orderBy",
-      "orderOnFailure"
-    ] as const
-  )
-    .filter((option) => started[option] !== given[option])
-    .map((option) => ({ option, started: String(started[option]), given: String(given[option]) }))

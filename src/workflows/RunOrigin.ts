@@ -1,0 +1,76 @@
+import { DateTime, Effect, Option, type Scope } from "effect"
+import { SecureRandom } from "effect/crypto"
+import { type CheckpointError, CheckpointMismatch, type RunInProgress } from "../domain/ReplayError.ts"
+import type { ReplayReport } from "../domain/ReplayReport.ts"
+import { ReplayTally } from "../domain/ReplayTally.ts"
+import type { RunCheckpoint, RunOptions } from "../domain/RunCheckpoint.ts"
+import { Checkpoints } from "../services/Checkpoints.ts"
+import type { Lease } from "../services/LeaseKeeper.ts"
+import type { RunIdentity } from "./ReplayOptions.ts"
+
+/** Where a run begins, kept to this process until the scope closes; or the report of one that is complete. */
+export type RunOrigin =
+  | { readonly _tag: "Completed"; readonly report: ReplayReport }
+  | { readonly _tag: "Claimed"; readonly checkpoint: RunCheckpoint; readonly lease: Lease }
+
+/** Claims a run: a new one, which has no id yet that a checkpoint could be found by, or the one of this id. */
+export const claim = Effect.fnUntraced(function* (
+  identity: Pick<RunIdentity, "runId">,
+  options: RunOptions
+): Effect.fn.Return<RunOrigin, CheckpointError | CheckpointMismatch | RunInProgress, Checkpoints | Scope.Scope> {
+  const checkpoints = yield* Checkpoints
+  const { runId = SecureRandom.uuidV7Unsafe() } = identity
+  const load = identity.runId === undefined ? Effect.succeedNone : checkpoints.load(runId)
+
+  const check = ({ options: started }: RunCheckpoint) => {
+    const differences = compare(started, options)
+    return differences.length === 0 ? Effect.void : Effect.fail(new CheckpointMismatch({ runId, differences }))
+  }
+
+  // A run that is complete is nobody's any more, and its report there for all.
+  const earlier = Option.getOrUndefined(yield* load)
+  if (earlier !== undefined && earlier.report !== null) {
+    yield* check(earlier)
+    return { _tag: "Completed", report: earlier.report }
+  }
+  const lease = yield* checkpoints.acquire(runId)
+  // Once more, now that nobody else works on it.
+  const saved = Option.getOrUndefined(yield* load)
+  if (saved !== undefined) yield* check(saved)
+  const checkpoint = saved ?? newRun(runId, options, DateTime.formatIso(yield* DateTime.now))
+  return checkpoint.report === null
+    ? { _tag: "Claimed", checkpoint, lease }
+    : { _tag: "Completed", report: checkpoint.report }
+})
+
+const newRun = (runId: string, options: RunOptions, initiatedAt: string): RunCheckpoint => ({
+  version: 1,
+  runId,
+  options,
+  initiatedAt,
+  settledPages: 0,
+  startedLetters: 0,
+  pageToken: null,
+  lastSettledAt: null,
+  halted: null,
+  tally: new ReplayTally().snapshot(),
+  heldKeys: [],
+  elapsedMillis: 0,
+  report: null
+})
+
+const compare = (started: RunOptions, given: RunOptions) =>
+  (
+    [
+      "topicId",
+      "pageSize",
+      "maxAttempts",
+      "destination",
+      "failureReason",
+      "limit",
+      "orderBy",
+      "orderOnFailure"
+    ] as const
+  )
+    .filter((option) => started[option] !== given[option])
+    .map((option) => ({ option, started: String(started[option]), given: String(given[option]) }))
