@@ -27,7 +27,7 @@ export const RunCheckpoint = Schema.Struct({
   initiatedAt: Schema.String,
   /** Pages settled, from the first on. */
   settledPages: Schema.Natural,
-  /** Letters that may have been sent. Those beyond the letters of settled pages were in flight. */
+  /** Letters that may have been sent. Those beyond the letters of settled pages were in flight, or about to be. */
   startedLetters: Schema.Natural,
   /** The token of the first page not settled; `null` for the first of all. */
   pageToken: Schema.NullOr(Schema.String),

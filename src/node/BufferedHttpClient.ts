@@ -113,7 +113,7 @@ class InFlight implements Dispatcher.DispatchHandler {
     const source = { url: this.#url, status: this.#status, headers: this.#headers, body }
     const answer = new BufferedResponse(this.#request, source)
     // undici frees the connection after this call: what goes on at once would open another for its next request.
-    // Not `queueMicrotask`: Node makes an `AsyncResource` for each.
+    // Not `queueMicrotask`: Node may make an `AsyncResource` for each.
     void Promise.resolve().then(() => this.#resume(Effect.succeed(answer)))
   }
 

@@ -7,6 +7,8 @@ import type { OpenPage } from "./PageLedger.ts"
 /** A letter that was read and has no outcome yet. */
 export interface OnItsWay {
   readonly page: OpenPage
+  /** Counted over the run, from 1. */
+  readonly number: number
   readonly decided: Result.Result<Selected, LeftOut>
   /** An earlier process of the run may have sent it. */
   readonly wasInFlight: boolean
@@ -19,8 +21,9 @@ const readAhead = 32
 
 /**
  * For each letter that is sent at once: with fewer than `lowMark` that can go, more are announced; with `highMark` that were
- * read, have no outcome and do not wait for their key, reading pauses. Where the service answers at once, several letters
- * are sent by each while one checkpoint is written: with 2 and 4 they had nothing to do for a fifth of the time.
+ * read, have no outcome and do not wait for their key, reading pauses. Enough for a service that answers at once: whoever
+ * sends does so several times while a checkpoint is written or a page is read. What it costs is memory, and that after a
+ * crash as many letters count as sent by this run, should somebody else have replayed them meanwhile.
  */
 const lowMark = 4
 const highMark = 12

@@ -6,6 +6,8 @@ import { ReplayTally } from "../domain/ReplayTally.ts"
 /** A page on its way: how many of its letters have no outcome yet, and what became of the others. */
 export interface OpenPage {
   readonly index: number
+  /** Letters of the run on the pages before it. */
+  readonly lettersBefore: number
   /** So many of its first letters may have been sent by an earlier process of the run. */
   readonly wereInFlight: number
   readonly nextPageToken: string | undefined
@@ -45,6 +47,8 @@ export class PageLedger {
   readonly #startedBefore: number
   #opened: number
   #announced: number
+  /** Number of the last letter that was taken. */
+  #taken = 0
   #position: Position
 
   constructor(position: Position, settled: ReplayTally, heldKeys: ReadonlyArray<string>) {
@@ -80,6 +84,7 @@ export class PageLedger {
     const index = this.#position.settledPages + this.#open.length
     const opened: OpenPage = {
       index,
+      lettersBefore: this.#opened,
       wereInFlight: Math.max(0, this.#startedBefore - this.#opened),
       nextPageToken: page.nextPageToken,
       tally: new ReplayTally(),
@@ -96,6 +101,16 @@ export class PageLedger {
   announce(letters: number): void {
     this.#announced += letters
     this.#position = { ...this.#position, startedLetters: Math.max(this.#position.startedLetters, this.#announced) }
+  }
+
+  /** The letter of this number, counted over the run, is taken: it may be sent from now on. */
+  take(number: number): void {
+    if (number > this.#taken) this.#taken = number
+  }
+
+  /** No further letter is taken: those announced behind the last that was are not sent. */
+  retract(): void {
+    this.#position = { ...this.#position, startedLetters: Math.max(this.#startedBefore, this.#taken) }
   }
 
   /** Takes an outcome, recorded already, and the key it holds back, if any. Settles what it completes. */

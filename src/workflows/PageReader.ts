@@ -11,16 +11,20 @@ import type { PageLedger } from "./PageLedger.ts"
 import type { Selection } from "./ReplayOptions.ts"
 import type { RunWatch } from "./RunWatch.ts"
 
-/** Reads the queue ahead of those who send. */
+/** Reads the queue of a run ahead of those who send. Both effects are to be run once, beside each other. */
 export interface PageReader {
-  /** From where the run stands to the end of the queue, or to the limit of the run; paused while the backlog is full. */
-  readonly read: Effect.Effect<void, EventBridgeError | CheckpointError | LeaseLost>
+  /**
+   * Reads from where the run stands to the end of the queue, or to the limit of the run. Pauses while the backlog is full,
+   * or too many pages are unsettled.
+   */
+  readonly read: Effect.Effect<void, EventBridgeError>
+  /** Hands what was read over to the backlog, once a checkpoint counts it as started; completes it at the end. */
+  readonly announce: Effect.Effect<void, CheckpointError | LeaseLost>
   readonly isAnyPageRead: boolean
   /** The run has nothing more to read: at the end of the queue, or at its limit. */
   readonly isAtEnd: boolean
 }
 
-/** For one run. */
 export const make = Effect.fnUntraced(function* (run: {
   readonly selection: Selection
   readonly letters: LetterSelection
@@ -45,6 +49,7 @@ export const make = Effect.fnUntraced(function* (run: {
       unannounced,
       decided.map((letter, index): OnItsWay => ({
         page: opened,
+        number: opened.lettersBefore + index + 1,
         decided: letter,
         wasInFlight: index < opened.wereInFlight,
         key: Result.isSuccess(letter) ? selection.keyOf(letter.success.letter) : undefined
@@ -58,7 +63,7 @@ export const make = Effect.fnUntraced(function* (run: {
   const isAtEnd = (): boolean =>
     letters.isFull || (ledger.position.settledPages > 0 && ledger.position.pageToken === undefined)
 
-  const reading = Effect.suspend(() => {
+  const read = Effect.suspend(() => {
     const { pageSize, topicId } = selection.options
     return isAtEnd()
       ? Effect.void
@@ -69,7 +74,7 @@ export const make = Effect.fnUntraced(function* (run: {
    * That letters may have been sent is kept before the first of them is: after a crash, a 409 for one of them is our own
    * doing. One checkpoint serves all pages that are there by the time those who send are about to run out of letters.
    */
-  const announcing = backlog.runsLow.pipe(
+  const announce = backlog.runsLow.pipe(
     Effect.andThen(Queue.takeAll(unannounced)),
     Effect.map((pages) => pages.flat()),
     Effect.tap((found) => {
@@ -78,11 +83,16 @@ export const make = Effect.fnUntraced(function* (run: {
     }),
     Effect.map((found) => backlog.add(found)),
     Effect.forever({ disableYield: true }),
-    Pull.catchDone(() => Effect.sync(() => backlog.complete()))
+    Pull.catchDone(() => {
+      backlog.complete()
+      // What has settled so far would not be kept until the next page settles.
+      return checkpoint.save
+    })
   )
 
   return {
-    read: Effect.all([reading, announcing], { concurrency: "unbounded", discard: true }),
+    read,
+    announce,
     get isAnyPageRead() {
       return isAnyPageRead
     },

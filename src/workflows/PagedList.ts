@@ -28,8 +28,7 @@ export const pages = <P extends Page>(
               ? Effect.fail(endlessList(operation, nextPageToken))
               : Effect.void
           ),
-          // At once: pages come one after the other, and that limits a run that sends fast.
-          Effect.forkIn(scope, { startImmediately: true })
+          Effect.forkIn(scope)
         )
       return Stream.paginate(
         yield* fetch(firstToken),

@@ -39,7 +39,7 @@ export interface ReplayOptions {
 export interface RunIdentity {
   /** Names the run. One that was cut off goes on under its id; a new id is made by default. */
   readonly runId?: string | undefined
-  /** Letters on their way at once. Default 16. */
+  /** Letters on their way at once; up to twelve times as many, and a page, are read ahead and in memory. Default 16. */
   readonly concurrency?: number | undefined
   /** How long letters in flight may take to finish when the run is stopped or halts. Default 10 s. */
   readonly gracePeriod?: Duration.Input | undefined

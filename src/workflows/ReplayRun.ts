@@ -17,7 +17,7 @@ import { LetterSelection } from "./LetterSelection.ts"
 import { PageLedger } from "./PageLedger.ts"
 import * as PageReader from "./PageReader.ts"
 import { defaultMaxFailureShare, type RunIdentity, type Selection } from "./ReplayOptions.ts"
-import * as RunOrigin from "./RunOrigin.ts"
+import * as RunClaim from "./RunClaim.ts"
 import * as RunWatch from "./RunWatch.ts"
 import * as Settlement from "./Settlement.ts"
 
@@ -57,14 +57,14 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     maxFailureShare = defaultMaxFailureShare
   } = identity
 
-  const origin = yield* RunOrigin.claim(identity, options)
-  if (origin._tag === "Completed") return finished(origin.report)
-  const { checkpoint: resumed, lease } = origin
-  const { initiatedAt, runId } = resumed
+  const claim = yield* RunClaim.claim(identity, options)
+  if (claim._tag === "Completed") return finished(claim.report)
+  const { checkpoint: origin, lease } = claim
+  const { initiatedAt, runId } = origin
+  const claimedAt = clock.currentTimeMillisUnsafe()
   const watch = yield* RunWatch.start(runId, options)
   yield* watch.within(http.authorize(["ListDeadLetters", "ReplayEvent"]))
 
-  const resumedAt = clock.currentTimeMillisUnsafe()
   const context: ReplayRequest.ReplayContext = {
     initiatedAt,
     clientVersion,
@@ -73,15 +73,15 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
   }
   const ledger = new PageLedger(
     {
-      settledPages: resumed.settledPages,
-      startedLetters: resumed.startedLetters,
-      pageToken: resumed.pageToken ?? undefined
+      settledPages: origin.settledPages,
+      startedLetters: origin.startedLetters,
+      pageToken: origin.pageToken ?? undefined
     },
-    ReplayTally.restore(resumed.tally),
-    resumed.heldKeys
+    ReplayTally.restore(origin.tally),
+    origin.heldKeys
   )
   const letters = new LetterSelection(selection, context, ledger.settled.selected)
-  const backlog = yield* Backlog.make(concurrency, resumed.heldKeys)
+  const backlog = yield* Backlog.make(concurrency, origin.heldKeys)
   const notifications = yield* notifier.start
   const halting = yield* Latch.make()
   const dealt = yield* Queue.bounded<Settlement.Dealt, Cause.Done>(concurrency)
@@ -92,7 +92,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
   let final: ReplayReport | undefined
   let inFlight = 0
 
-  const elapsedMillis = (): number => resumed.elapsedMillis + clock.currentTimeMillisUnsafe() - resumedAt
+  const elapsedMillis = (): number => origin.elapsedMillis + clock.currentTimeMillisUnsafe() - claimedAt
 
   const makeReport = (status: ReplayReport["status"]) =>
     Effect.map(audit.head, (auditHead): ReplayReport => ({
@@ -114,7 +114,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     }))
 
   const checkpoint = yield* CheckpointWriter.make({
-    origin: resumed,
+    origin,
     lease,
     ledger,
     standing: () => ({ elapsedMillis: elapsedMillis(), halted: halted?.message ?? null })
@@ -154,14 +154,16 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
       ? replay(decided.success, wasInFlight)
       : Effect.succeed(LetterReplay.leftOut(decided.failure))
 
-  const dealWith = (letter: OnItsWay) =>
-    Effect.andThen(
+  const dealWith = (letter: OnItsWay) => {
+    ledger.take(letter.number)
+    return Effect.andThen(
       countInFlight(1),
       Effect.suspend(() => watch.letter(letter.page, letter.decided, deal(letter)))
     ).pipe(
       Effect.flatMap((outcome) => Queue.offer(dealt, { letter, outcome })),
       Effect.catch(halt)
     )
+  }
 
   const worker = backlog.take().pipe(
     Effect.flatMap((letter) => (halted === undefined ? dealWith(letter) : Effect.void)),
@@ -174,9 +176,9 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     discard: true
   })
 
-  const reading = Effect.suspend(() => (halted === undefined ? Effect.catch(reader.read, halt) : Effect.void))
+  const reading = together(Effect.catch(reader.read, halt), Effect.catch(reader.announce, halt))
 
-  const sending = together(Effect.raceFirst(reading, halting.await), workers).pipe(
+  const sending = together(Effect.raceFirst(halting.await, reading), workers).pipe(
     // Letters still in flight then are cut off: not failed, but tried again when the run goes on.
     Effect.raceFirst(Effect.andThen(halting.await, Effect.sleep(gracePeriod))),
     Effect.ensuring(Queue.end(dealt))
@@ -207,6 +209,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     notified = yield* notifications.drain
     // Asked to stop, but there was nothing left to do.
     if (halted?._tag === "RunStopped" && isDone()) halted = undefined
+    ledger.retract()
     const completed = halted === undefined ? yield* makeReport("completed") : null
     if (reader.isAnyPageRead || completed !== null)
       yield* Effect.catch(completed === null ? checkpoint.save : checkpoint.complete(completed), halt)

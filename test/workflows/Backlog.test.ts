@@ -6,6 +6,7 @@ import { settle } from "./support/Harness.ts"
 
 const page = {
   index: 0,
+  lettersBefore: 0,
   wereInFlight: 0,
   nextPageToken: undefined,
   tally: new ReplayTally(),
@@ -14,6 +15,7 @@ const page = {
 }
 const onItsWay = (eventId: string, key?: string): OnItsWay => ({
   page,
+  number: 1,
   decided: Result.succeed({
     letter: { eventId, topicId: "orders", payload: 1 },
     request: { topicId: "orders", idempotencyKey: eventId, body: "{}" }

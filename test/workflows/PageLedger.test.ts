@@ -48,6 +48,28 @@ describe("the ledger of pages", () => {
     })
   )
 
+  it("once no further letter is taken, counts as started what was taken, or may have been by an earlier process", () => {
+    const startedIn = (startedLetters: number, taken: number) => {
+      const ledger = new PageLedger({ settledPages: 0, startedLetters, pageToken: undefined }, new ReplayTally(), [])
+      const opened = [ledger.open(page(0, false), 4), ledger.open(page(1, true), 3)]
+      assert.deepStrictEqual(
+        opened.map(({ lettersBefore }) => lettersBefore),
+        [0, 4]
+      )
+      ledger.announce(7)
+      assert.strictEqual(ledger.position.startedLetters, Math.max(7, startedLetters))
+      for (let number = 1; number <= taken; number++) ledger.take(number)
+      // One that has waited for its key comes after those behind it.
+      if (taken > 0) ledger.take(1)
+      ledger.retract()
+      return ledger.position.startedLetters
+    }
+    assert.strictEqual(startedIn(0, 5), 5)
+    assert.strictEqual(startedIn(0, 0), 0)
+    assert.strictEqual(startedIn(6, 5), 6)
+    assert.strictEqual(startedIn(9, 5), 9)
+  })
+
   it.prop(
     "settles pages in order, never past an unfinished one, whatever order letters end in",
     { sizes, draws, started },

@@ -289,6 +289,34 @@ describe("whoever pulls the outcomes", () => {
   })
 })
 
+describe("letters that were on their way", () => {
+  it.effect(
+    "when a run was stopped, and that others replayed before it goes on, are their replays if it had not sent them",
+    () => {
+      const { arrivals, layer } = slow(100, { queue: letters(200) })
+      return Effect.gen(function* () {
+        yield* Effect.gen(function* () {
+          const run = yield* start()
+          const fiber = yield* Effect.forkChild(Effect.result(Stream.runDrain(run.outcomes)))
+          yield* drive(fiber, { until: () => arrivals.length >= 18 })
+          yield* run.stop
+          yield* drive(fiber)
+          assertStopped(haltOf(yield* Fiber.join(fiber)))
+        }).pipe(Effect.scoped, Effect.provide(library()))
+        const sent = arrivals.length
+        const others = yield* driven(Effect.flatMap(Replay, (replay) => replay.run({ topicId }))).pipe(
+          Effect.provide(library())
+        )
+        assert.deepStrictEqual([others.outcomes.accepted, others.outcomes.duplicate], [200 - sent, sent])
+        const report = yield* driven(Effect.flatMap(Replay, (replay) => replay.run(request))).pipe(
+          Effect.provide(library())
+        )
+        assert.deepStrictEqual([report.outcomes.accepted, report.outcomes.duplicate], [sent, 200 - sent])
+      }).pipe(Effect.provide(layer))
+    }
+  )
+})
+
 describe("letters that were in flight when a process was killed", () => {
   it.effect("are known again however the service cuts its pages then; others' replays are still duplicates", () => {
     const { arrivals, layer } = slow(100, {

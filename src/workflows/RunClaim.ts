@@ -8,16 +8,16 @@ import { Checkpoints } from "../services/Checkpoints.ts"
 import type { Lease } from "../services/LeaseKeeper.ts"
 import type { RunIdentity } from "./ReplayOptions.ts"
 
-/** Where a run begins, kept to this process until the scope closes; or the report of one that is complete. */
-export type RunOrigin =
+/** A run that no other process works on until the scope closes, and its checkpoint; or the report of one that is complete. */
+export type RunClaim =
   | { readonly _tag: "Completed"; readonly report: ReplayReport }
   | { readonly _tag: "Claimed"; readonly checkpoint: RunCheckpoint; readonly lease: Lease }
 
-/** Claims a run: a new one, which has no id yet that a checkpoint could be found by, or the one of this id. */
+/** Claims the run of this id, or a new one. A new one is the run of an id without a checkpoint, too. */
 export const claim = Effect.fnUntraced(function* (
   identity: Pick<RunIdentity, "runId">,
   options: RunOptions
-): Effect.fn.Return<RunOrigin, CheckpointError | CheckpointMismatch | RunInProgress, Checkpoints | Scope.Scope> {
+): Effect.fn.Return<RunClaim, CheckpointError | CheckpointMismatch | RunInProgress, Checkpoints | Scope.Scope> {
   const checkpoints = yield* Checkpoints
   const { runId = SecureRandom.uuidV7Unsafe() } = identity
   const load = identity.runId === undefined ? Effect.succeedNone : checkpoints.load(runId)
