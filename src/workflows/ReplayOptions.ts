@@ -17,7 +17,10 @@ export interface ReplayOptions {
   readonly select?: ((letter: DeadLetter) => boolean) | undefined
   /** So many selected letters, then stop. All by default. */
   readonly limit?: number | undefined
-  /** Letters a page, at most. Default 50. */
+  /**
+   * Letters a page, at most. Default 50. Each page is asked for with the token of the one before it: no run is faster than
+   * one page in the time that the service takes for it. More letters at once than a page holds want larger pages.
+   */
   readonly pageSize?: number | undefined
   /** A letter is not replayed beyond this attempt. Default 5. */
   readonly maxAttempts?: number | undefined
