@@ -17,6 +17,9 @@ export interface ReplaySubject extends Pick<ReplayInput, "concurrency" | "letter
   readonly isAudited: boolean
 }
 
+/** More than are sent at once: pages come one after the other, and those of 50 would limit what 64 at once can do. */
+export const pageSize = 100
+
 const linesOf = Effect.fnUntraced(function* (path: string) {
   const fs = yield* FileSystem.FileSystem
   return yield* Stream.runFold(
@@ -32,7 +35,7 @@ export const run = Effect.fnUntraced(
     const server = yield* BenchServer
     const fs = yield* FileSystem.FileSystem
     const folder = yield* fs.makeTempDirectoryScoped({ prefix: "bench-" })
-    const input: ReplayInput = { port: server.port, concurrency, warmUp, letters, folder, clientVersion }
+    const input: ReplayInput = { port: server.port, concurrency, pageSize, warmUp, letters, folder, clientVersion }
     const { found, ledger } = yield* server.watch(
       where,
       { topics: { "warm-up": warmUp, measured: letters }, latencyMillis: options.latencyMillis },

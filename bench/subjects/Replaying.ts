@@ -5,6 +5,8 @@ import * as Subject from "./Subject.ts"
 export interface ReplayInput {
   readonly port: number
   readonly concurrency: number
+  /** Letters a page, for the library. */
+  readonly pageSize: number
   /** Replayed first, from the topic `warm-up`. */
   readonly warmUp: number
   /** Replayed next, from the topic `measured`, and measured. */
@@ -14,7 +16,7 @@ export interface ReplayInput {
   readonly clientVersion: string
 }
 
-export const { clientVersion, concurrency, folder, letters, port, warmUp } = Subject.input<ReplayInput>()
+export const { clientVersion, concurrency, folder, letters, pageSize, port, warmUp } = Subject.input<ReplayInput>()
 
 export const headers = (index: number) => ({
   accept: "application/json",

@@ -18,13 +18,10 @@ const live = EventBridge.layer({
   Layer.provide(NodeEventBridge.layer)
 )
 
-/** More than are sent at once: pages come one after the other, and those of 50 would limit what 64 at once can do. */
-const pageSize = 100
-
 const replay = Effect.fnUntraced(function* (topicId: string, count: number) {
   const { run } = yield* Replay
   const context = yield* Effect.context()
-  const request = { topicId, runId: topicId, concurrency: Replaying.concurrency, pageSize }
+  const request = { topicId, runId: topicId, concurrency: Replaying.concurrency, pageSize: Replaying.pageSize }
   return yield* Effect.promise(() =>
     Subject.measure(count, async () => {
       const { status, success } = await Effect.runPromiseWith(context)(run(request))
