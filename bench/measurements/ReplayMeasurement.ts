@@ -95,8 +95,8 @@ export const measureLoads = Effect.fnUntraced(function* (plan: Plan, taken: Read
     comparisons: [...comparisons, ...costs],
     notes: [
       `Replay.run: token, pages of ${ReplaySubject.pageSize}, requests, receipts, audit and checkpoints in files, with syncs, ` +
-        "metrics. undici, fetch: bytes " +
-        "made beforehand, sent; the answers parsed. Connections, and the token, are there from warming up.",
+        "metrics. undici, fetch: bytes made beforehand, sent; the answers parsed. " +
+        "Connections, and the token, are there from warming up.",
       "sequential: a script on node:http, one by one, each on a new connection, all letters in memory, the audit at the end.",
       "raw sockets: bytes made beforehand, sent; the answers not even read. What the server can take."
     ]
