@@ -9,9 +9,7 @@ import { storeSuite } from "./support/StoreSuite.ts"
 
 const node = Layer.merge(NodeFileSystem.layer, NodePath.layer)
 
-const temporary = Effect.flatMap(FileSystem.FileSystem, (fs) =>
-  Effect.orDie(fs.makeTempDirectoryScoped({ prefix: "runs-" }))
-)
+const temporary = Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped({ prefix: "runs-" }))
 
 const open = (folder: string, process: Named, dead?: ReadonlySet<number>) =>
   Layer.build(
@@ -22,7 +20,7 @@ const open = (folder: string, process: Named, dead?: ReadonlySet<number>) =>
         Layer.provide(node)
       )
     )
-  ).pipe(Effect.map(Layer.succeedContext), Effect.orDie)
+  ).pipe(Effect.map(Layer.succeedContext))
 
 const store = Effect.map(temporary, (folder) => {
   const dead = new Set<number>()

@@ -26,10 +26,10 @@ const empty = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   yield* sql`DROP TABLE IF EXISTS cxone_replay_runs`
   yield* sql`DROP TABLE IF EXISTS cxone_replay_leases`
-}).pipe(Effect.provide(connect), Effect.orDie)
+}).pipe(Effect.provide(connect))
 
 const open = (process: Named, dead?: ReadonlySet<number>) =>
-  Layer.build(processOf(process, dead)).pipe(Effect.map(Layer.succeedContext), Effect.orDie)
+  Layer.build(processOf(process, dead)).pipe(Effect.map(Layer.succeedContext))
 
 const store = Effect.map(empty, () => {
   const dead = new Set<number>()
@@ -81,6 +81,7 @@ describe("runs in a database", () => {
       // Asked for after the lease was seen to have expired, and before it is taken.
       const identity = Layer.succeed(ProcessIdentity, {
         self: { host: "here", pid: 2, instance: "started-2" },
+        // A defect, as telling the state of a process may not fail.
         stateOf: () => Effect.as(Effect.orDie(Effect.provide(age(-30), elsewhere)), "unknown")
       })
       const runs = Checkpoints.layer.pipe(

@@ -1,7 +1,7 @@
 // An OpenTelemetry collector as far as a test needs one: takes what is sent over HTTP and reads it.
 import { NodeHttpServer } from "@effect/platform-node"
 import { Effect, Schema, type Scope } from "effect"
-import { HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { HttpServer, type HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { createServer } from "node:http"
 
 /** One export as it arrived. */
@@ -21,7 +21,7 @@ export const start = (
   answer: Effect.Effect<HttpServerResponse.HttpServerResponse> = Effect.succeed(
     HttpServerResponse.text("{}", { contentType: "application/json" })
   )
-): Effect.Effect<Collector, never, Scope.Scope> =>
+): Effect.Effect<Collector, HttpServerError.ServeError, Scope.Scope> =>
   Effect.gen(function* () {
     const exports: Array<Export> = []
     const server = yield* NodeHttpServer.make(createServer, {
@@ -38,7 +38,7 @@ export const start = (
       })
     )
     return { url: HttpServer.formatAddress(server.address), exports }
-  }).pipe(Effect.orDie)
+  })
 
 const Value = Schema.Struct({
   stringValue: Schema.optionalKey(Schema.String),

@@ -30,6 +30,7 @@ const embedded = Effect.gen(function* () {
 const external = Effect.fnUntraced(function* (url: string) {
   const schema = `test_${crypto.randomUUID().replaceAll("-", "")}`
   const asAdmin = (use: (sql: SqlClient.SqlClient) => Effect.Effect<unknown, SqlError.SqlError>) =>
+    // A defect, as the release of a schema may not fail.
     Effect.orDie(
       Effect.scoped(
         Effect.provide(

@@ -1,17 +1,21 @@
 // What every store of runs does, wherever it keeps them.
 import { assert, it } from "@effect/vitest"
-import { Effect, Exit, type Layer, Option, Result, Scope } from "effect"
+import { Effect, Exit, type Layer, Option, type PlatformError, Result, Scope } from "effect"
 import { KeyValueStore } from "effect/persistence"
+import type { SqlError } from "effect/sql"
 import { CheckpointError, Checkpoints, RunInProgress, type RunCheckpoint, type StoredRun } from "../../../src/index.ts"
 import type { Named } from "./Processes.ts"
 import { checkpoint, report } from "./Runs.ts"
+
+/** What setting up a store fails with: the test then fails. */
+type SetUpError = PlatformError.PlatformError | SqlError.SqlError
 
 /** A store, empty at first, and the processes that use it. */
 export interface Store {
   /** What a process has open; closed with the scope. */
   readonly open: (
     process: Named
-  ) => Effect.Effect<Layer.Layer<Checkpoints | KeyValueStore.KeyValueStore>, never, Scope.Scope>
+  ) => Effect.Effect<Layer.Layer<Checkpoints | KeyValueStore.KeyValueStore>, SetUpError, Scope.Scope>
   readonly dead: Set<number>
 }
 
@@ -30,7 +34,10 @@ const oddIds = [
   "'; --"
 ]
 
-export const storeSuite = (make: Effect.Effect<Store, never, Scope.Scope>, options: { readonly isShared: boolean }) => {
+export const storeSuite = (
+  make: Effect.Effect<Store, SetUpError, Scope.Scope>,
+  options: { readonly isShared: boolean }
+) => {
   const opened = Effect.flatMap(make, (store) => store.open({ pid: 1 }))
   const withStore = <A, E>(effect: Effect.Effect<A, E, Checkpoints | KeyValueStore.KeyValueStore>) =>
     Effect.flatMap(opened, (layer) => Effect.provide(effect, layer))
