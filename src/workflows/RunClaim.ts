@@ -13,7 +13,7 @@ export type RunClaim =
   | { readonly _tag: "Completed"; readonly report: ReplayReport }
   | { readonly _tag: "Claimed"; readonly checkpoint: RunCheckpoint; readonly lease: Lease }
 
-/** Claims the run of this id, or a new one. A new one is the run of an id without a checkpoint, too. */
+/** Claims the run of this id; a new one where there is no id, or no checkpoint under it. */
 export const claim = Effect.fnUntraced(function* (
   identity: Pick<RunIdentity, "runId">,
   options: RunOptions
