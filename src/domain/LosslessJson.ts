@@ -24,7 +24,10 @@ declare global {
  * Numbers that may not survive a double: more than 15 digits, an exponent, or a negative zero. 15 significant decimal
  * digits always survive (IEEE 754 binary64). The pattern may also match inside a string, which costs time, not truth.
  */
-const atRisk = /[[:,]\s*-?(?:(?:\d\.?){16}|[\d.]+[eE]|(?<=-)0(?:\.0+)?(?![.\d]))|^\s*-?[\d.]/
+const atRisk = /[[:,]\s*-?(?:(?:\d\.?){16}|[\d.]+[eE]|(?<=-)0(?:\.0+)?(?![.\d]))/
+
+/** A number with nothing before it. Not a branch of the pattern above, which would be tried at each character. */
+const bareNumber = /^\s*-?\d/
 
 const isAtRisk = /^-?(?:(?:\d\.?){16}|[\d.]+[eE])|^-0(?:\.0+)?$/
 
@@ -65,7 +68,8 @@ const respellNames = (text: string): string =>
       : `"${String(JSON.parse(written)).replace(/[^]/g, inEscape)}"${colon}`
   )
 
-const read = (text: string): unknown => (atRisk.test(text) ? JSON.parse(text, keepDigits) : JSON.parse(text))
+const read = (text: string): unknown =>
+  atRisk.test(text) || bareNumber.test(text) ? JSON.parse(text, keepDigits) : JSON.parse(text)
 
 /**
  * Parses JSON. Numbers that a double holds are numbers; others are `JSON.rawJSON` values (`JSON.isRawJSON` tells, their

@@ -52,7 +52,8 @@ const wholeBody = ({ body }: Request): string | Uint8Array | null | undefined =>
     case "Empty":
       return null
     case "Uint8Array":
-      return body.body
+      // undici encodes text into a buffer of a pool, at a fraction of what an array of its own costs.
+      return body.text ?? body.body
     case "Raw":
       return typeof body.body === "string" || body.body instanceof Uint8Array ? body.body : undefined
     default:

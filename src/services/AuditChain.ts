@@ -38,13 +38,27 @@ export const canonical = (record: AuditRecord): Result.Result<string, string> =>
     ? Result.succeed(JSON.stringify(record))
     : Result.orElse(encode(record), () => encode(wellFormed(record)))
 
-/** The line after a head, and the head it makes. */
-export const append = (digest: Digest.Digest["Service"], head: AuditLine.AuditHead, record: string) => {
-  const content = AuditLine.contentAfter(head, record)
-  return Effect.map(digest.digestHex(Digest.sha256, encoder.encode(content)), (hash) => ({
-    line: AuditLine.format(hash, content),
-    head: { seq: head.seq + 1, hash } satisfies AuditLine.AuditHead
-  }))
+/** UTF-8 says a UTF-16 code unit in three bytes at most. */
+const maxBytesPerUnit = 3
+
+/** Makes the line after a head, and the head it makes. For one line of one chain at a time. */
+export const appender = (digest: Digest.Digest["Service"]) => {
+  // One for all lines: a buffer of its own costs a line as much as its hash.
+  let buffer = new Uint8Array(1024)
+
+  const utf8 = (text: string): Uint8Array => {
+    const most = text.length * maxBytesPerUnit
+    if (buffer.length < most) buffer = new Uint8Array(most)
+    return buffer.subarray(0, encoder.encodeInto(text, buffer).written)
+  }
+
+  return (head: AuditLine.AuditHead, record: string) => {
+    const content = AuditLine.contentAfter(head, record)
+    return Effect.map(digest.digestHex(Digest.sha256, utf8(content)), (hash) => ({
+      line: AuditLine.format(hash, content),
+      head: { seq: head.seq + 1, hash } satisfies AuditLine.AuditHead
+    }))
+  }
 }
 
 const decodeLine = Schema.decodeUnknownResult(Schema.fromJsonString(AuditLine.AuditLine))

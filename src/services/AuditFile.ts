@@ -37,6 +37,7 @@ export const make = Effect.fnUntraced(function* (
 ) {
   const digest = yield* Digest.Digest
   const { failure, giveWay, open, orFail, resume } = yield* AuditSegments.make(path)
+  const append = AuditChain.appender(digest)
   const encoder = new TextEncoder()
   const fs = yield* FileSystem.FileSystem
   // Under one name, however it is called; a file that is not there yet has but one.
@@ -94,13 +95,15 @@ export const make = Effect.fnUntraced(function* (
     yield* Effect.mapError(lease.check, ({ hint, message }) => failure(message, hint))
     const day = DateTime.formatIsoDateUtc(yield* DateTime.now)
     const current = yield* segmentFor(day)
-    let last = head
-    let lines = ""
-    for (const record of records) {
-      const added = yield* AuditChain.append(digest, last, record)
-      last = added.head
-      lines += `${added.line}\n`
-    }
+    const { head: last, lines } = yield* Effect.reduce(
+      records,
+      () => ({ head, lines: "" }),
+      (before, record) =>
+        Effect.map(append(before.head, record), (added) => ({
+          head: added.head,
+          lines: `${before.lines}${added.line}\n`
+        }))
+    )
     const bytes = encoder.encode(lines)
     isTorn = true
     yield* orFail(

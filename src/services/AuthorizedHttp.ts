@@ -16,16 +16,20 @@ export interface Authorized {
   readonly routes: HttpApiClient.ForApi<typeof EventBridgeApi>
 }
 
-/** One call of a route that wants a bearer token. */
-export interface AuthorizedCall<A> {
+/** A request of a route that wants a bearer token. */
+export interface AuthorizedRequest {
   readonly operation: Operation
   /** How long one try may take. */
   readonly timeout: Duration.Duration
   readonly send: (authorized: Authorized) => Try["send"]
+}
+
+/** One call of such a route. */
+export interface AuthorizedCall<A> extends AuthorizedRequest {
   /** Reads the body of a success; a failure says what is wrong with it. */
   readonly read: (body: string) => Result.Result<A, string>
-  /** Shows whether the service is alive, when this call's failures may be the service's. See `Progress.probe`. */
-  readonly probe?: Pick<AuthorizedCall<A>, "operation" | "timeout" | "send"> | undefined
+  /** Shows whether the service is alive, when this call's failures may be the service's. */
+  readonly probe?: Progress["probe"]
 }
 
 interface Authorization extends Authorized {
@@ -41,6 +45,8 @@ export class AuthorizedHttp extends Context.Service<
   AuthorizedHttp,
   {
     readonly call: <A>(call: AuthorizedCall<A>) => Effect.Effect<A, EventBridgeError>
+    /** A request as a probe for calls, with the token of the time it is asked. */
+    readonly probe: (request: AuthorizedRequest) => NonNullable<Progress["probe"]>
     /**
      * Gets a token and checks that it has the scopes these calls need, as far as the service tells. Fails before
      * anything is sent that would only fail later.
@@ -59,8 +65,7 @@ export class AuthorizedHttp extends Context.Service<
     let isAnyTaken = false
 
     /** The routes with a token are made once a token, not once a request. */
-    const authorizing: Effect.Effect<Authorization, EventBridgeError> = Effect.flatMap(token.get, (accessToken) => {
-      if (current?.accessToken.value === accessToken.value) return Effect.succeed(current)
+    const routesFor = (accessToken: AccessToken): Effect.Effect<Authorization> => {
       const headers = Headers.fromInput({
         accept: "application/json",
         authorization: `Bearer ${Redacted.value(accessToken.value)}`,
@@ -74,12 +79,19 @@ export class AuthorizedHttp extends Context.Service<
         HttpApiClient.makeWith(EventBridgeApi, { httpClient: client }),
         (routes) => (current = { accessToken, secrets, client, routes })
       )
-    })
+    }
 
-    const tryWith = (
-      { operation, send, timeout }: Pick<AuthorizedCall<unknown>, "operation" | "timeout" | "send">,
-      authorization: Authorization
-    ): Try => ({ operation, timeout, secrets: authorization.secrets, send: send(authorization) })
+    const withAuthorization = <A, E>(f: (authorization: Authorization) => Effect.Effect<A, E>) =>
+      Effect.flatMap(token.get, (accessToken): Effect.Effect<A, E> =>
+        current?.accessToken.value === accessToken.value ? f(current) : Effect.flatMap(routesFor(accessToken), f)
+      )
+
+    const tryWith = ({ operation, send, timeout }: AuthorizedRequest, authorization: Authorization): Try => ({
+      operation,
+      timeout,
+      secrets: authorization.secrets,
+      send: send(authorization)
+    })
 
     /** Sends with the token; when it is refused, once more with another one. */
     const authorized = <A>(
@@ -87,7 +99,7 @@ export class AuthorizedHttp extends Context.Service<
       progress: Progress,
       renewals = 0
     ): Effect.Effect<A, TryError | EventBridgeError> =>
-      Effect.flatMap(authorizing, (authorization) =>
+      withAuthorization((authorization) =>
         Effect.matchEffect(transport.send(tryWith(request, authorization), progress), {
           onSuccess: ({ body, status }) => {
             isAnyTaken = true
@@ -108,14 +120,11 @@ export class AuthorizedHttp extends Context.Service<
         })
       )
 
-    const call = <A>(request: AuthorizedCall<A>) => {
-      const { probe } = request
-      return transport.retrying(
-        request.operation,
-        (progress) => authorized(request, progress),
-        probe === undefined ? undefined : Effect.map(authorizing, (authorization) => tryWith(probe, authorization))
-      )
-    }
+    const call = <A>(request: AuthorizedCall<A>) =>
+      transport.retrying(request.operation, (progress) => authorized(request, progress), request.probe)
+
+    const probe = (request: AuthorizedRequest) =>
+      withAuthorization((authorization) => Effect.succeed(tryWith(request, authorization)))
 
     const authorize = Effect.fnUntraced(function* (operations: ReadonlyArray<Operation>) {
       const { scope } = yield* token.get
@@ -132,7 +141,7 @@ export class AuthorizedHttp extends Context.Service<
       })
     })
 
-    return AuthorizedHttp.of({ call, authorize })
+    return AuthorizedHttp.of({ call, probe, authorize })
   })
 
   static readonly layer: Layer.Layer<

@@ -4,7 +4,8 @@ import { Clock, type Context, Duration, Effect, Exit, Fiber, type Scope } from "
 interface Running {
   /** Epoch milliseconds. */
   readonly at: number
-  readonly expire: () => void
+  readonly fiber: Fiber.Fiber<unknown, unknown>
+  isLate: boolean
   slot: number
 }
 
@@ -42,7 +43,7 @@ export interface Deadlines {
   readonly within: <A, E, R, E2>(
     self: Effect.Effect<A, E, R>,
     duration: Duration.Duration,
-    orElse: () => E2
+    orElse: (duration: Duration.Duration) => E2
   ) => Effect.Effect<A, E | E2, R>
 }
 
@@ -68,7 +69,8 @@ export const make: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.gen(fun
       const left = first.at - clock.currentTimeMillisUnsafe()
       if (left > 0) return Effect.andThen(Effect.sleep(left), watch(millis, running))
       running.delete(first)
-      first.expire()
+      first.isLate = true
+      first.fiber.interruptUnsafe()
       return watch(millis, running)
     })
 
@@ -83,24 +85,20 @@ export const make: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.gen(fun
     return running
   }
 
-  const within = <A, E, R, E2>(self: Effect.Effect<A, E, R>, duration: Duration.Duration, orElse: () => E2) =>
+  const within: Deadlines["within"] = <A, E, R, E2>(
+    self: Effect.Effect<A, E, R>,
+    duration: Duration.Duration,
+    orElse: (duration: Duration.Duration) => E2
+  ) =>
     Effect.contextWith((context: Context.Context<R>) =>
       Effect.callback<A, E | E2>((resume) => {
         const millis = Duration.toMillis(duration)
-        let isLate = false
         const fiber = Effect.runForkWith(context)(self)
-        const entry: Running = {
-          at: clock.currentTimeMillisUnsafe() + millis,
-          expire: () => {
-            isLate = true
-            fiber.interruptUnsafe()
-          },
-          slot: -1
-        }
+        const entry: Running = { at: clock.currentTimeMillisUnsafe() + millis, fiber, isLate: false, slot: -1 }
         const running = add(millis, entry)
         fiber.addObserver((exit) => {
           running.delete(entry)
-          resume(isLate && Exit.isFailure(exit) ? Effect.fail(orElse()) : exit)
+          resume(entry.isLate && Exit.isFailure(exit) ? Effect.fail(orElse(duration)) : exit)
         })
         return Fiber.interrupt(fiber)
       })

@@ -65,9 +65,8 @@ export class EventBridgeHttp extends Context.Service<
 >()("effect-cxone-eventbridge/services/EventBridgeHttp") {
   static readonly make = Effect.gen(function* () {
     const { timeouts } = yield* EventBridgeConfig
-    const { authorize, call } = yield* AuthorizedHttp
+    const { authorize, call, probe } = yield* AuthorizedHttp
     const responseMode = "response-only"
-    const pathOf = replayPaths()
 
     const listDeadLetters = Effect.fn("EventBridgeHttp.listDeadLetters")(
       ({ limit, nextPageToken, topicId }: PageRequest & { readonly topicId: string }) =>
@@ -80,20 +79,26 @@ export class EventBridgeHttp extends Context.Service<
         })
     )
 
+    const replaysTo = lastOf((topicId: string) => ({
+      path: urls.deadLetters.replay({ params: { topicId } }),
+      probe: probe({
+        operation: "ListDeadLetters",
+        timeout: timeouts.page,
+        send: ({ routes }) => routes.deadLetters.list({ query: { topicId, limit: 1 }, responseMode })
+      })
+    }))
+
     // Made by the thousand, of what `ReplayRequest.build` has checked: the derived client would check and encode it again.
-    const replay = (request: ReplayRequest) =>
-      call({
+    const replay = (request: ReplayRequest) => {
+      const topic = replaysTo(request.topicId)
+      return call({
         operation: "ReplayEvent",
         timeout: timeouts.replay,
-        send: ({ client }) => client.execute(replayRequest(pathOf(request.topicId), request)),
-        // The event was taken, whatever the receipt looks like.
-        read: (answer) => Result.succeed({ receipt: Result.getOrUndefined(readReceipt(answer)) }),
-        probe: {
-          operation: "ListDeadLetters",
-          timeout: timeouts.page,
-          send: ({ routes }) => routes.deadLetters.list({ query: { topicId: request.topicId, limit: 1 }, responseMode })
-        }
+        send: ({ client }) => client.execute(replayRequest(topic.path, request)),
+        read: readAnswer,
+        probe: topic.probe
       })
+    }
 
     const createSubscription = Effect.fn("EventBridgeHttp.createSubscription")(
       ({ definition, idempotencyKey }: SubscriptionWrite) =>
@@ -201,19 +206,19 @@ const urls = HttpApiClient.urlBuilder(EventBridgeApi)
 
 const contentType = "application/json"
 
-/** Paths of replays. The last one is kept: the letters of a queue are of one topic, as a rule. */
-const replayPaths = () => {
-  let last = { topicId: "", path: "" }
-  return (topicId: string): string => {
-    if (last.topicId !== topicId) last = { topicId, path: urls.deadLetters.replay({ params: { topicId } }) }
-    return last.path
+/** Keeps what was made last: the letters of a queue are of one topic, as a rule. */
+const lastOf = <A>(make: (topicId: string) => A): ((topicId: string) => A) => {
+  let last: { readonly topicId: string; readonly made: A } | undefined
+  return (topicId) => {
+    if (last?.topicId !== topicId) last = { topicId, made: make(topicId) }
+    return last.made
   }
 }
 
 /** Made in one step: each that `HttpClientRequest` offers copies the headers once more. */
 const replayRequest = (path: string, { body: json, idempotencyKey }: ReplayRequest) => {
   const body = HttpBody.text(json, contentType)
-  const headers = Headers.fromInput({
+  const headers = Headers.fromRecordUnsafe({
     ...header(idempotencyKey),
     "content-type": contentType,
     "content-length": String(body.contentLength)
@@ -230,6 +235,9 @@ const reader = <A>(schema: Schema.ConstraintDecoder<A>) => {
 }
 
 const readReceipt = reader(ReplayReceipt)
+/** The event was taken, whatever the receipt looks like. */
+const readAnswer = (body: string): Result.Result<ReplayAnswer, string> =>
+  Result.succeed({ receipt: Result.getOrUndefined(readReceipt(body)) })
 const readLetters = reader(DeadLetterPage.DeadLetterPageBody)
 const readSubscription = reader(Subscription)
 const readDeliveryStatus = reader(DeliveryStatus)

@@ -55,10 +55,7 @@ export const make = Effect.fnUntraced(function* (options: {
     Effect.suspend(() => {
       const { operation, secrets, send, timeout } = attempt
       const start = clock.currentTimeMillisUnsafe()
-      const received = Effect.flatMap(Tracing.request(send, operation, resends), (response) =>
-        Effect.map(response.text, (body) => ({ response, body }))
-      )
-      const late = () => new NetworkFailure({ detail: `none within ${Duration.format(timeout)}` })
+      const received = Effect.flatMap(Tracing.request(send, operation, resends), receive)
       return Effect.matchEffect(deadlines.within(received, timeout, late), {
         onSuccess: (answer) => {
           const { body, response } = answer
@@ -76,6 +73,11 @@ export const make = Effect.fnUntraced(function* (options: {
       })
     })
 })
+
+const receive = (response: HttpClientResponse.HttpClientResponse) =>
+  Effect.map(response.text, (body) => ({ response, body }))
+
+const late = (timeout: Duration.Duration) => new NetworkFailure({ detail: `none within ${Duration.format(timeout)}` })
 
 /** The pause an answer asks for. */
 export const retryAfterOf = (headers: Headers.Headers, now: number): Option.Option<Duration.Duration> =>

@@ -81,7 +81,11 @@ export class Metrics extends Context.Service<
         tokenRefresh: refreshes,
         breaker: (current) =>
           Effect.forEach(states, ({ is, state }) => Metric.update(is, state === current ? 1 : 0), { discard: true }),
-        inFlight: (more) => Metric.modify(onTheirWay, more),
+        inFlight: (more) =>
+          Effect.contextWith((context) => {
+            onTheirWay.modifyUnsafe(more, context)
+            return Effect.void
+          }),
         letters: (outcomes) =>
           Effect.contextWith((context) => {
             for (const outcome of outcomes) {

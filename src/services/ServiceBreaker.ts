@@ -66,14 +66,7 @@ export const make = (
   }
 
   const execute = (self: Effect.Effect<Answer, TryReason>) =>
-    Effect.suspend(() =>
-      isSound
-        ? Effect.matchEffect(self, {
-            onSuccess: (answer) => settle(Exit.succeed(answer)),
-            onFailure: (reason) => settle(Exit.fail(reason))
-          })
-        : asked(self)
-    )
+    Effect.suspend(() => (isSound ? Effect.flatMap(Effect.exit(self), settle) : asked(self)))
 
   return { execute, state }
 }

@@ -105,21 +105,19 @@ export class Transport extends Context.Service<
           )
 
     const guarded = (attempt: Try, progress: Progress) => {
-      const noted = Effect.suspend(() => {
+      const counted = Effect.suspend(() => {
         const resends = progress.tries++
         const sending = exchange(attempt, resends)
         return resends === 0 ? sending : Effect.andThen(metrics.retry(attempt.operation), sending)
-      }).pipe(
-        Effect.tapError((reason) =>
-          Effect.sync(() => {
-            progress.ambiguous ||= reason.isAmbiguous
-            progress.previousFailureAt = progress.lastFailureAt
-            progress.lastFailureAt = clock.currentTimeMillisUnsafe()
-          })
-        )
-      )
-      const tried = breaker.execute(noted)
+      })
+      const tried = breaker.execute(counted)
       return rateLimit === undefined ? tried : Effect.andThen(rateLimit, tried)
+    }
+
+    const note = (reason: TryReason, progress: Progress) => {
+      progress.ambiguous ||= reason.isAmbiguous
+      progress.previousFailureAt = progress.lastFailureAt
+      progress.lastFailureAt = clock.currentTimeMillisUnsafe()
     }
 
     /** Asks the probe once. A rate limit is an answer, too: who gives it is alive. */
@@ -154,6 +152,7 @@ export class Transport extends Context.Service<
       untilBack(
         Effect.catch(guarded(attempt, progress), (error): Effect.Effect<never, TryReason | Held> => {
           if (isRejection(error)) return Effect.fail(held(error))
+          note(error, progress)
           if (!error.isRetryable) return Effect.fail(error)
           return Effect.flatMap(breaker.state, (state) =>
             Effect.fail(Option.exists(state, ({ _tag }) => _tag !== "Closed") ? held(error) : error)
@@ -164,9 +163,56 @@ export class Transport extends Context.Service<
     const send = (attempt: Try, progress: Progress): Effect.Effect<Answer, TryError | EventBridgeError> => {
       const { probe } = progress
       if (probe === undefined) return sendProbing(attempt, progress)
-      return Effect.catch(guarded(attempt, progress), (error) =>
-        isRejection(error) ? Effect.andThen(awaitClosed(probe), send(attempt, progress)) : Effect.fail(error)
-      )
+      return Effect.catch(guarded(attempt, progress), (error): Effect.Effect<Answer, TryError | EventBridgeError> => {
+        if (isRejection(error)) return Effect.andThen(awaitClosed(probe), send(attempt, progress))
+        note(error, progress)
+        return Effect.fail(error)
+      })
+    }
+
+    /** What a call does once its first try has failed. Set up only then: it costs more than a call that succeeds. */
+    const recovering = <A>(
+      operation: Operation,
+      once: Effect.Effect<A, TryError | EventBridgeError>,
+      progress: Progress
+    ) => {
+      const { probe } = progress
+      const failed = (reason: Reason) => {
+        const { ambiguous, tries } = progress
+        return Effect.fail(new EventBridgeError({ operation, reason, tries, ambiguous }))
+      }
+
+      /** The tries ran out. That is the call's own failure if the service answers others, and the probe. */
+      const exhausted = (last: TryReason): Effect.Effect<A, EventBridgeError> => {
+        const own = failed(new MaxRetriesExceeded({ last }))
+        // A rate limit is no sign of an outage, and an answer that others got meanwhile shows there is none.
+        const isOwn = last._tag === "RateLimited" || health.hasAnsweredSince(progress.previousFailureAt)
+        if (probe === undefined || isOwn) return own
+        return Effect.matchEffect(ask(probe), {
+          onSuccess: () => own,
+          onFailure: (error) =>
+            isHeld(error)
+              ? untilBack(ask(probe)).pipe(
+                  Effect.catchTag("ServiceUnavailable", failed),
+                  Effect.andThen(Effect.catch(once, recover))
+                )
+              : Effect.fail(error)
+        })
+      }
+
+      const ended = (error: TryError | EventBridgeError): Effect.Effect<A, EventBridgeError> => {
+        if (error._tag === "EventBridgeError") return Effect.fail(error)
+        return isRetryable(error) ? exhausted(error) : failed(error)
+      }
+
+      const recover = (error: TryError | EventBridgeError): Effect.Effect<A, EventBridgeError> =>
+        isRetryable(error)
+          ? failingFirst(error, once).pipe(
+              Effect.retry({ schedule: scheduleOf(operation), while: isRetryable }),
+              Effect.catch(ended)
+            )
+          : ended(error)
+      return recover
     }
 
     const retrying = <A>(
@@ -183,42 +229,8 @@ export class Transport extends Context.Service<
           previousFailureAt: startedAt,
           lastFailureAt: startedAt
         }
-        const failed = (reason: Reason) => {
-          const { ambiguous, tries } = progress
-          return Effect.fail(new EventBridgeError({ operation, reason, tries, ambiguous }))
-        }
-
-        /** The tries ran out. That is the call's own failure if the service answers others, and the probe. */
-        const exhausted = (last: TryReason): Effect.Effect<A, EventBridgeError> => {
-          const own = failed(new MaxRetriesExceeded({ last }))
-          // A rate limit is no sign of an outage, and an answer that others got meanwhile shows there is none.
-          const isOwn = last._tag === "RateLimited" || health.hasAnsweredSince(progress.previousFailureAt)
-          if (probe === undefined || isOwn) return own
-          return Effect.matchEffect(ask(probe), {
-            onSuccess: () => own,
-            onFailure: (error) =>
-              isHeld(error)
-                ? untilBack(ask(probe)).pipe(Effect.catchTag("ServiceUnavailable", failed), Effect.andThen(round))
-                : Effect.fail(error)
-          })
-        }
-
-        const ended = (error: TryError | EventBridgeError): Effect.Effect<A, EventBridgeError> => {
-          if (error._tag === "EventBridgeError") return Effect.fail(error)
-          return isRetryable(error) ? exhausted(error) : failed(error)
-        }
-
         const once = attempt(progress)
-        // A schedule is set up only for a call that has failed once: setting it up costs more than a call that succeeds.
-        const round: Effect.Effect<A, EventBridgeError> = Effect.catch(once, (error) =>
-          isRetryable(error)
-            ? failingFirst(error, once).pipe(
-                Effect.retry({ schedule: scheduleOf(operation), while: isRetryable }),
-                Effect.catch(ended)
-              )
-            : ended(error)
-        )
-        return round
+        return Effect.catch(once, (error) => recovering(operation, once, progress)(error))
       })
 
     return Transport.of({ send, retrying })

@@ -156,19 +156,16 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
 
   const dealWith = (letter: OnItsWay) => {
     ledger.take(letter.number)
-    return Effect.andThen(
-      countInFlight(1),
-      Effect.suspend(() => watch.letter(letter.page, letter.decided, deal(letter)))
-    ).pipe(
-      Effect.flatMap((outcome) => Queue.offer(dealt, { letter, outcome })),
-      Effect.catch(halt)
+    return Effect.andThen(countInFlight(1), watch.letter(letter.page, letter.decided, deal(letter))).pipe(
+      Effect.flatMap((outcome) => Queue.offer(dealt, { letter, outcome }))
     )
   }
 
   const worker = backlog.take().pipe(
     Effect.flatMap((letter) => (halted === undefined ? dealWith(letter) : Effect.void)),
     Effect.forever({ disableYield: true }),
-    Pull.catchDone(() => Effect.void)
+    Pull.catchDone(() => Effect.void),
+    Effect.catch(halt)
   )
 
   const workers = Effect.forEach(Array.from({ length: concurrency }), () => worker, {

@@ -123,7 +123,7 @@ describe("AuditChain", () => {
         const digest = yield* Digest.Digest
         const canonical = yield* Effect.fromResult(AuditChain.canonical({ ...record(), ...any }))
         assert.deepStrictEqual(AuditChain.canonical(inOrder({ ...record(), ...any })), Result.succeed(canonical))
-        const { head, line } = yield* AuditChain.append(digest, genesis, canonical)
+        const { head, line } = yield* AuditChain.appender(digest)(genesis, canonical)
         const { hash, ...content } = yield* Schema.decodeUnknownEffect(Schema.fromJsonString(AuditLine))(line)
         assert.strictEqual(line, canonicalize({ hash, ...content }))
         assert.strictEqual(
