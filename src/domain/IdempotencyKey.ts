@@ -11,4 +11,6 @@ const isPrintable = /^[\x20-\x7e]*$/
  * UTF-8. Half a surrogate pair, which UTF-8 cannot say, becomes U+FFFD.
  */
 export const toHeader = (key: string): string =>
-  isPrintable.test(key) ? key : key.toWellFormed().replace(/[^\x20-\x7e]/gu, (character) => encodeURIComponent(character))
+  isPrintable.test(key)
+    ? key
+    : key.toWellFormed().replace(/[^\x20-\x7e]/gu, (character) => encodeURIComponent(character))

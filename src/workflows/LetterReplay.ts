@@ -28,9 +28,7 @@ export const make = Effect.gen(function* () {
       })
       return Effect.matchEffect(http.replay(request), {
         onSuccess: ({ receipt }) =>
-          Effect.succeed(
-            Accepted({ ...sent(), receipt, confirmedBy: receipt ? "Receipt" : "UnreadableReceipt" })
-          ),
+          Effect.succeed(Accepted({ ...sent(), receipt, confirmedBy: receipt ? "Receipt" : "UnreadableReceipt" })),
         onFailure: (error) =>
           concernsAllLetters(error) ? Effect.fail(error) : Effect.succeed(failed(sent(), error, wasInFlight))
       })
