@@ -138,6 +138,22 @@ describe("AuditChain", () => {
       }).pipe(Effect.provide(NodeEventBridge.layer))
   )
 
+  it.effect(
+    "lines of one chain are hashed to their last byte, short ones after long ones, whatever is written in them",
+    () =>
+      Effect.gen(function* () {
+        const append = AuditChain.appender(yield* Digest.Digest)
+        let head = genesis
+        for (const detail of ["", "\u20ac".repeat(800), "x", "\u{1f4ee}".repeat(3000), "\u00e9".repeat(900), "y"]) {
+          const canonical = yield* Effect.fromResult(AuditChain.canonical({ ...record(), detail }))
+          const added = yield* append(head, canonical)
+          const content = `{"prev":"${head.hash}","record":${canonical},"seq":${head.seq + 1}}`
+          assert.strictEqual(added.head.hash, createHash("sha256").update(content, "utf8").digest("hex"))
+          head = added.head
+        }
+      }).pipe(Effect.provide(NodeEventBridge.layer))
+  )
+
   it("half a surrogate pair becomes U+FFFD, and what JSON cannot say is refused, in whatever order the members are", () => {
     for (const each of [record, () => inOrder(record())]) {
       const text = Result.getOrThrow(AuditChain.canonical({ ...each(), event_id: "a\ud800b" }))
