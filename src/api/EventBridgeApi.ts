@@ -9,6 +9,7 @@ import {
   OpenApi
 } from "effect/http-api"
 import { DeadLetterPageBody } from "../domain/DeadLetterPage.ts"
+import { PathSegment } from "../domain/PathSegment.ts"
 import { ReplayBody, ReplayReceipt } from "../domain/ReplayRequest.ts"
 import { DeliveryStatus, Subscription } from "../domain/Subscription.ts"
 import { SubscriptionDefinition } from "../domain/SubscriptionDefinition.ts"
@@ -79,7 +80,7 @@ export class DeadLettersGroup extends HttpApiGroup.make("deadLetters")
       error: failures
     }),
     HttpApiEndpoint.put("replay", "/api/v2/eventbridge/topics/:topicId/events", {
-      params: { topicId: Schema.String },
+      params: { topicId: PathSegment },
       headers: { "idempotency-key": Schema.String },
       payload: ReplayBody,
       success: [ReplayReceipt, ReplayReceipt.pipe(HttpApiSchema.status(201))],
@@ -95,7 +96,7 @@ export const SubscriptionPageBody = Schema.Struct({
   nextPageToken: Schema.optionalKey(Schema.NullOr(Schema.String))
 })
 
-const byId = { params: { id: Schema.String }, error: failures } as const
+const byId = { params: { id: PathSegment }, error: failures } as const
 const keyed = { headers: { "idempotency-key": Schema.String }, payload: SubscriptionDefinition } as const
 
 /** Subscriptions and whether they deliver. */

@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { PathSegment } from "./PathSegment.ts"
 
 /**
  * An event that the service could not deliver, as the dead letter queue lists it. Members beyond the contract are kept.
@@ -6,8 +7,7 @@ import { Schema } from "effect"
 export const DeadLetter = Schema.StructWithRest(
   Schema.Struct({
     eventId: Schema.NonEmptyString,
-    /** A segment of the path it is replayed to: `.` and `..` would be another path. */
-    topicId: Schema.NonEmptyString.check(Schema.isPattern(/^(?!\.{1,2}$)/)),
+    topicId: PathSegment,
     /**
      * The event itself: whatever JSON it was, with numbers beyond a double as `JSON.rawJSON` values. Absent or `null`
      * when the queue has lost it.

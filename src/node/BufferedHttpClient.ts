@@ -52,8 +52,7 @@ const wholeBody = ({ body }: Request): string | Uint8Array | null | undefined =>
     case "Empty":
       return null
     case "Uint8Array":
-      // undici encodes text into a buffer of a pool, at a fraction of what an array of its own costs.
-      return body.text ?? body.body
+      return body.body
     case "Raw":
       return typeof body.body === "string" || body.body instanceof Uint8Array ? body.body : undefined
     default:

@@ -52,13 +52,14 @@ export const appender = (digest: Digest.Digest["Service"]) => {
     return buffer.subarray(0, encoder.encodeInto(text, buffer).written)
   }
 
-  return (head: AuditLine.AuditHead, record: string) => {
-    const content = AuditLine.contentAfter(head, record)
-    return Effect.map(digest.digestHex(Digest.sha256, utf8(content)), (hash) => ({
-      line: AuditLine.format(hash, content),
-      head: { seq: head.seq + 1, hash } satisfies AuditLine.AuditHead
-    }))
-  }
+  return (head: AuditLine.AuditHead, record: string) =>
+    Effect.suspend(() => {
+      const content = AuditLine.contentAfter(head, record)
+      return Effect.map(digest.digestHex(Digest.sha256, utf8(content)), (hash) => ({
+        line: AuditLine.format(hash, content),
+        head: { seq: head.seq + 1, hash } satisfies AuditLine.AuditHead
+      }))
+    })
 }
 
 const decodeLine = Schema.decodeUnknownResult(Schema.fromJsonString(AuditLine.AuditLine))

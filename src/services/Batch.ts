@@ -39,7 +39,8 @@ export const make = Effect.fnUntraced(function* <Item, E>(
     Effect.suspend(() => {
       if (closed !== undefined) return Effect.fail(closed.error)
       const group = (waiting ??= { items: [], done: Deferred.makeUnsafe() })
-      group.items.push(...items)
+      // Not spread into arguments: a stack holds only so many.
+      for (const item of items) group.items.push(item)
       // Last, as the group may be taken at once.
       wake.openUnsafe()
       return Deferred.await(group.done)

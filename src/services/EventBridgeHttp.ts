@@ -79,26 +79,24 @@ export class EventBridgeHttp extends Context.Service<
         })
     )
 
-    const replaysTo = lastOf((topicId: string) => ({
-      path: urls.deadLetters.replay({ params: { topicId } }),
-      probe: probe({
+    const pathTo = lastOf((topicId: string) => urls.deadLetters.replay({ params: { topicId } }))
+    const probeOf = lastOf((topicId: string) =>
+      probe({
         operation: "ListDeadLetters",
         timeout: timeouts.page,
         send: ({ routes }) => routes.deadLetters.list({ query: { topicId, limit: 1 }, responseMode })
       })
-    }))
+    )
 
     // Made by the thousand, of what `ReplayRequest.build` has checked: the derived client would check and encode it again.
-    const replay = (request: ReplayRequest) => {
-      const topic = replaysTo(request.topicId)
-      return call({
+    const replay = (request: ReplayRequest) =>
+      call({
         operation: "ReplayEvent",
         timeout: timeouts.replay,
-        send: ({ client }) => client.execute(replayRequest(topic.path, request)),
+        send: ({ client }) => client.execute(replayRequest(pathTo(request.topicId), request)),
         read: readAnswer,
-        probe: topic.probe
+        probe: probeOf(request.topicId)
       })
-    }
 
     const createSubscription = Effect.fn("EventBridgeHttp.createSubscription")(
       ({ definition, idempotencyKey }: SubscriptionWrite) =>

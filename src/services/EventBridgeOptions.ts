@@ -2,6 +2,7 @@ import { type Duration, Option, Redacted, Result, Schema, SchemaIssue } from "ef
 import { Url } from "effect/http"
 import ipaddr from "ipaddr.js"
 import type { InvalidConfiguration } from "../domain/InvalidConfiguration.ts"
+import { PathSegment } from "../domain/PathSegment.ts"
 import { defaultRetryPolicy } from "../domain/RetryPolicy.ts"
 import type { Vocabulary } from "../domain/SubscriptionDefinition.ts"
 import { keyOf } from "../domain/WebhookSecret.ts"
@@ -116,10 +117,12 @@ const Positive = Schema.Number.check(
 
 const Share = Schema.Number.check(rule((value) => value >= 0 && value <= 1, "must be a share from 0 to 1"))
 
-/** Topic ids stand in paths, where `.` and `..` would be taken for steps and half a surrogate pair cannot be encoded. */
+const isPathSegment = Schema.is(PathSegment)
+
+/** The topic to replay. */
 export const TopicId = Schema.String.check(
   rule((value) => value.trim() !== "", "must not be empty"),
-  rule((value) => value !== "." && value !== ".." && value.isWellFormed(), "is not a topic id")
+  rule(isPathSegment, "is not a topic id")
 )
 
 const Rules = Schema.Struct({

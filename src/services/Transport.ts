@@ -105,19 +105,19 @@ export class Transport extends Context.Service<
           )
 
     const guarded = (attempt: Try, progress: Progress) => {
-      const counted = Effect.suspend(() => {
+      const failed = (reason: TryReason) => {
+        progress.ambiguous ||= reason.isAmbiguous
+        progress.previousFailureAt = progress.lastFailureAt
+        progress.lastFailureAt = clock.currentTimeMillisUnsafe()
+        return Effect.fail(reason)
+      }
+      const noted = Effect.suspend(() => {
         const resends = progress.tries++
-        const sending = exchange(attempt, resends)
+        const sending = Effect.catch(exchange(attempt, resends), failed)
         return resends === 0 ? sending : Effect.andThen(metrics.retry(attempt.operation), sending)
       })
-      const tried = breaker.execute(counted)
+      const tried = breaker.execute(noted)
       return rateLimit === undefined ? tried : Effect.andThen(rateLimit, tried)
-    }
-
-    const note = (reason: TryReason, progress: Progress) => {
-      progress.ambiguous ||= reason.isAmbiguous
-      progress.previousFailureAt = progress.lastFailureAt
-      progress.lastFailureAt = clock.currentTimeMillisUnsafe()
     }
 
     /** Asks the probe once. A rate limit is an answer, too: who gives it is alive. */
@@ -152,7 +152,6 @@ export class Transport extends Context.Service<
       untilBack(
         Effect.catch(guarded(attempt, progress), (error): Effect.Effect<never, TryReason | Held> => {
           if (isRejection(error)) return Effect.fail(held(error))
-          note(error, progress)
           if (!error.isRetryable) return Effect.fail(error)
           return Effect.flatMap(breaker.state, (state) =>
             Effect.fail(Option.exists(state, ({ _tag }) => _tag !== "Closed") ? held(error) : error)
@@ -163,19 +162,14 @@ export class Transport extends Context.Service<
     const send = (attempt: Try, progress: Progress): Effect.Effect<Answer, TryError | EventBridgeError> => {
       const { probe } = progress
       if (probe === undefined) return sendProbing(attempt, progress)
-      return Effect.catch(guarded(attempt, progress), (error): Effect.Effect<Answer, TryError | EventBridgeError> => {
-        if (isRejection(error)) return Effect.andThen(awaitClosed(probe), send(attempt, progress))
-        note(error, progress)
-        return Effect.fail(error)
-      })
+      return Effect.catch(guarded(attempt, progress), (error) =>
+        isRejection(error) ? Effect.andThen(awaitClosed(probe), send(attempt, progress)) : Effect.fail(error)
+      )
     }
 
-    /** What a call does once its first try has failed. Set up only then: it costs more than a call that succeeds. */
-    const recovering = <A>(
-      operation: Operation,
-      once: Effect.Effect<A, TryError | EventBridgeError>,
-      progress: Progress
-    ) => {
+    /** What a call does after its first failure. Set up only then: it costs more than a call that succeeds. */
+    const recover = <A>(call: Call<A>, firstError: TryError | EventBridgeError): Effect.Effect<A, EventBridgeError> => {
+      const { once, operation, progress } = call
       const { probe } = progress
       const failed = (reason: Reason) => {
         const { ambiguous, tries } = progress
@@ -194,7 +188,7 @@ export class Transport extends Context.Service<
             isHeld(error)
               ? untilBack(ask(probe)).pipe(
                   Effect.catchTag("ServiceUnavailable", failed),
-                  Effect.andThen(Effect.catch(once, recover))
+                  Effect.andThen(Effect.catch(once, (next) => recover(call, next)))
                 )
               : Effect.fail(error)
         })
@@ -205,14 +199,12 @@ export class Transport extends Context.Service<
         return isRetryable(error) ? exhausted(error) : failed(error)
       }
 
-      const recover = (error: TryError | EventBridgeError): Effect.Effect<A, EventBridgeError> =>
-        isRetryable(error)
-          ? failingFirst(error, once).pipe(
-              Effect.retry({ schedule: scheduleOf(operation), while: isRetryable }),
-              Effect.catch(ended)
-            )
-          : ended(error)
-      return recover
+      return isRetryable(firstError)
+        ? failingFirst(firstError, once).pipe(
+            Effect.retry({ schedule: scheduleOf(operation), while: isRetryable }),
+            Effect.catch(ended)
+          )
+        : ended(firstError)
     }
 
     const retrying = <A>(
@@ -229,8 +221,8 @@ export class Transport extends Context.Service<
           previousFailureAt: startedAt,
           lastFailureAt: startedAt
         }
-        const once = attempt(progress)
-        return Effect.catch(once, (error) => recovering(operation, once, progress)(error))
+        const call: Call<A> = { operation, once: attempt(progress), progress }
+        return Effect.catch(call.once, (error) => recover(call, error))
       })
 
     return Transport.of({ send, retrying })
@@ -241,6 +233,14 @@ export class Transport extends Context.Service<
     never,
     EventBridgeConfig | Metrics | CircuitBreaker.CircuitBreakerStore | RateLimiter.RateLimiter
   > = Layer.effect(Transport, Transport.make)
+}
+
+/** A call that is on its way. */
+interface Call<A> {
+  readonly operation: Operation
+  /** One try of it. */
+  readonly once: Effect.Effect<A, TryError | EventBridgeError>
+  readonly progress: Progress
 }
 
 /** A call waits because the service is down. */

@@ -154,6 +154,31 @@ describe("AuditChain", () => {
       }).pipe(Effect.provide(NodeEventBridge.layer))
   )
 
+  it.effect("chains that are written at once, by a digest that takes its time, do not mix", () =>
+    Effect.gen(function* () {
+      const digest = yield* Digest.Digest
+      const slow: typeof digest = {
+        ...digest,
+        digestHex: (algorithm, data) => Effect.andThen(Effect.yieldNow, digest.digestHex(algorithm, data))
+      }
+      const chains = ["one", "another", "a third"].map((name) => {
+        const append = AuditChain.appender(slow)
+        const lines = Array.from({ length: 20 }, (_, index) => `{"chain":"${name}","n":${index}}`)
+        return Effect.reduce(
+          lines,
+          () => genesis,
+          (head, line) =>
+            Effect.map(append(head, line), (added) => {
+              const content = `{"prev":"${head.hash}","record":${line},"seq":${head.seq + 1}}`
+              assert.strictEqual(added.head.hash, createHash("sha256").update(content).digest("hex"))
+              return added.head
+            })
+        )
+      })
+      yield* Effect.all(chains, { concurrency: "unbounded", discard: true })
+    }).pipe(Effect.provide(NodeEventBridge.layer))
+  )
+
   it("half a surrogate pair becomes U+FFFD, and what JSON cannot say is refused, in whatever order the members are", () => {
     for (const each of [record, () => inOrder(record())]) {
       const text = Result.getOrThrow(AuditChain.canonical({ ...each(), event_id: "a\ud800b" }))

@@ -22,6 +22,7 @@ import {
   Wire,
   withTokens
 } from "./Support.ts"
+import { definition } from "../workflows/support/Definitions.ts"
 
 const withHttp = (answerer: Answerer, options: Partial<EventBridgeOptions> = {}, token = {}) => {
   const wire = layerWire(withTokens(answerer, token))
@@ -241,6 +242,46 @@ describe("EventBridgeHttp.replay", () => {
         })
       )
     )
+  )
+})
+
+describe("EventBridgeHttp and the ids in its paths", () => {
+  it.effect("letters of several topics go to their own, and each asks its own whether the service is alive", () =>
+    Effect.gen(function* () {
+      for (const topicId of ["one", "two", "one"]) {
+        yield* timeless(Effect.flip(replay(replayOf("evt_1", topicId))))
+      }
+      const sent = (yield* calls).map(({ method, url }) => [method, url.searchParams.get("topicId") ?? url.pathname])
+      const pathTo = (topicId: string) => `/api/v2/eventbridge/topics/${topicId}/events`
+      assert.deepStrictEqual(
+        sent,
+        ["one", "two", "one"].flatMap((topicId) => [
+          ["PUT", pathTo(topicId)],
+          ["GET", topicId]
+        ])
+      )
+    }).pipe(
+      withHttp(({ method }) => (method === "PUT" ? text("", 503) : json({ events: [] })), { retry: { maxRetries: 0 } })
+    )
+  )
+
+  it.effect.each(["", ".", "..", "a\ud800"])("an id that cannot stand in a path is refused unsent (%j)", (id) =>
+    Effect.gen(function* () {
+      const http = yield* EventBridgeHttp
+      const write = { definition: definition("a-name"), idempotencyKey: "key" }
+      const all = [
+        http.getSubscription(id),
+        http.updateSubscription(id, write),
+        http.deleteSubscription(id),
+        http.deliveryStatus(id)
+      ]
+      for (const each of all) {
+        const { message, reason } = yield* Effect.flip(Effect.asVoid(each))
+        assert.strictEqual(reason._tag, "UnknownFailure")
+        assert.match(message, /the request is not valid: Expected .+ at \["id"\]/s)
+      }
+      assert.lengthOf(yield* calls, 0)
+    }).pipe(withHttp(emptyPage))
   )
 })
 

@@ -144,6 +144,23 @@ describe("ServiceBreaker", () => {
     }).pipe(onMemory)
   )
 
+  it.effect.each<[string, Effect.Effect<never>]>([
+    ["a defect", Effect.die("defect")],
+    ["an interruption from within", Effect.interrupt]
+  ])("%s ends a try as it is, and says nothing", ([, end]) =>
+    Effect.gen(function* () {
+      const { admissions, execute, health, stateTag } = yield* setUp
+      yield* execute(good)
+      for (let n = 0; n < 5; n++) {
+        const exit = yield* Effect.exit(execute(end))
+        assert.strictEqual(String(exit), String(yield* Effect.exit(end)))
+      }
+      yield* TestClock.adjust("1 second")
+      yield* execute(good)
+      assert.deepStrictEqual([yield* stateTag, admissions(), health.isDownFor(1000)], ["Closed", 1, 0])
+    }).pipe(onMemory)
+  )
+
   it.effect("an interrupted try says nothing", () =>
     Effect.gen(function* () {
       const { admissions, execute } = yield* setUp

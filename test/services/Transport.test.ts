@@ -370,6 +370,62 @@ describe("Transport: breaker", () => {
     }).pipe(withService(() => text("down", 503), { breaker: { maxWait: "2 minutes" } }))
   )
 
+  it.effect("a call that outlasted an outage has all its tries again", () => {
+    let afterwards = 0
+    return Effect.gen(function* () {
+      assert.deepStrictEqual(yield* timeless(replay()), { receipt })
+      assert.strictEqual(afterwards, 2)
+    }).pipe(
+      withService(
+        (request) => {
+          if (request.at < 60_000) return text("down", 503)
+          if (isProbe(request)) return json({ events: [] })
+          return ++afterwards === 1 ? text("", 503) : json(receipt)
+        },
+        { retry: { maxRetries: 1 } }
+      )
+    )
+  })
+
+  it.effect.each<[string, ReadonlyArray<number>, number]>([
+    ["was not answered", [], 1],
+    ["was answered before the try before the last", [100], 1],
+    ["was answered since", [100, 500], 0]
+  ])("a call that runs out of tries asks whether the service is alive, where nobody else %s", ([, others, probes]) =>
+    Effect.gen(function* () {
+      const fiber = yield* Effect.forkChild(Effect.flip(replay("fails")))
+      for (const at of others) {
+        yield* TestClock.setTime(at)
+        yield* replay("passes")
+      }
+      yield* TestClock.adjust("1 minute")
+      const { reason } = yield* Fiber.join(fiber)
+      assert.strictEqual(reason._tag, "MaxRetriesExceeded")
+      assert.lengthOf((yield* allCalls).filter(isProbe), probes)
+    }).pipe(
+      withHttp(({ body }) => (body.includes("fails") ? text("", 503) : json(receipt)), { retry: { maxRetries: 2 } })
+    )
+  )
+
+  it.effect("a probe goes out with the token of its time", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* timeless(replay()), { receipt })
+      const tokens = (yield* allCalls).filter(isProbe).map(({ at, headers }) => [at < 60_000, headers["authorization"]])
+      assert.deepStrictEqual(tokens[0], [true, "Bearer token-1"])
+      assert.deepStrictEqual(tokens.at(-1), [false, "Bearer token-2"])
+    }).pipe(
+      Effect.provide(layerHttp()),
+      Effect.provide(
+        layerWire(
+          withTokens(({ at }) => (at < 150_000 ? text("down", 503) : json({ ...receipt, events: [] })), {
+            expires_in: 90
+          })
+        )
+      ),
+      Effect.provide(logs.layer)
+    )
+  )
+
   it.effect("the threshold is configurable", () =>
     Effect.gen(function* () {
       const fiber = yield* Effect.forkChild(replay())

@@ -144,7 +144,10 @@ describe("a server that is not ours", () => {
         entry({ payload }),
         entry({ eventId: "17", topicId: JSON.stringify(topic), payload }),
         entry({ eventId: `"negative"`, topicId: JSON.stringify(topic), payload, retryCount: "-1" }),
-        entry({ eventId: `"worded"`, topicId: JSON.stringify(topic), payload, retryCount: `"3"` })
+        entry({ eventId: `"worded"`, topicId: JSON.stringify(topic), payload, retryCount: `"3"` }),
+        entry({ eventId: `"no topic"`, topicId: `""`, payload }),
+        entry({ eventId: `"a step"`, topicId: `".."`, payload }),
+        entry({ eventId: `"half a pair"`, topicId: `"or\\ud800"`, payload })
       ]
       const entries = [...sent.map(listed), ...skipped.map(([letter]) => listed(letter)), ...unreadable]
       const server = yield* start({ topicId: topic, pages: paged(entries, [4]) })
@@ -161,9 +164,12 @@ describe("a server that is not ours", () => {
         PAYLOAD_TOO_LARGE: 2,
         MAX_ATTEMPTS_REACHED: 2,
         PAYLOAD_MISSING: 2,
-        UNREADABLE_LETTER: 7
+        UNREADABLE_LETTER: unreadable.length
       })
-      assert.deepStrictEqual([report.success, report.failed, report.skipped], [sent.length, 0, 13])
+      assert.deepStrictEqual(
+        [report.success, report.failed, report.skipped],
+        [sent.length, 0, skipped.length + unreadable.length]
+      )
       assert.isTrue(addsUp(report))
 
       assert.strictEqual(records.length, entries.length)
@@ -178,9 +184,10 @@ describe("a server that is not ours", () => {
       }
       assert.include(why.get("one-byte-over")?.detail, "262,145")
       const unread = records.filter(({ error_classification }) => error_classification === "UNREADABLE_LETTER")
-      assert.strictEqual(unread.length, 7)
+      assert.strictEqual(unread.length, unreadable.length)
       assert.isTrue(unread.every(({ detail, status }) => status === "SKIPPED" && (detail ?? "").length > 10))
       assert.include(why.get("negative")?.detail, "retryCount")
+      for (const id of ["no topic", "a step", "half a pair"]) assert.include(why.get(id)?.detail, "topicId")
     })
   )
 
