@@ -1,10 +1,10 @@
-import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { type FileSystem, Layer, type Path } from "effect"
 import type { Digest } from "effect/crypto"
 import type { HttpClient } from "effect/http"
 import * as BufferedHttpClient from "./BufferedHttpClient.ts"
+import * as NodeDigest from "./NodeDigest.ts"
 import * as NodeProcessIdentity from "./NodeProcessIdentity.ts"
 
 /**
@@ -16,6 +16,6 @@ export const layer: Layer.Layer<Digest.Digest | FileSystem.FileSystem | HttpClie
     BufferedHttpClient.layer,
     NodeFileSystem.layer,
     NodePath.layer,
-    NodeCrypto.layerDigest,
+    NodeDigest.layer,
     NodeProcessIdentity.layer
   )
