@@ -5,5 +5,7 @@ import { Schema } from "effect"
  * half a surrogate pair cannot be encoded.
  */
 export const PathSegment = Schema.NonEmptyString.check(
-  Schema.isPattern(/^(?!\.{1,2}$)\P{Surrogate}*$/u, { expected: "an id that can stand in a path" })
+  Schema.makeFilter((id) => id !== "." && id !== ".." && id.isWellFormed(), {
+    expected: "an id that can stand in a path"
+  })
 )
