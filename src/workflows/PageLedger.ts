@@ -119,7 +119,7 @@ export class PageLedger {
     if (heldKey !== undefined) page.heldKeys.push(heldKey)
     this.seen.add(outcome)
     page.remaining--
-    return this.settle()
+    return page.remaining === 0 ? this.settle() : []
   }
 
   /** Settles the pages at the front that have nothing left to do, empty ones too. Where there are any, the position has moved. */
