@@ -71,8 +71,9 @@ export class AuthorizedHttp extends Context.Service<
         authorization: `Bearer ${Redacted.value(accessToken.value)}`,
         "x-genesys-client-name": config.clientName
       })
+      const withHeaders = Headers.merge(headers)
       const client = HttpClient.mapRequest(httpClient, (request) =>
-        HttpClientRequest.updateHeaders(HttpClientRequest.prependUrl(request, config.baseUrl), Headers.merge(headers))
+        HttpClientRequest.updateHeaders(HttpClientRequest.prependUrl(request, config.baseUrl), withHeaders)
       )
       const secrets = [accessToken.value, config.clientSecret]
       return Effect.map(
