@@ -8,6 +8,7 @@ import type { EventBridgeError } from "../domain/EventBridgeError.ts"
 import * as IdempotencyKey from "../domain/IdempotencyKey.ts"
 import * as LosslessJson from "../domain/LosslessJson.ts"
 import type { Operation } from "../domain/Operation.ts"
+import { PathSegment } from "../domain/PathSegment.ts"
 import { ReplayReceipt, type ReplayRequest } from "../domain/ReplayRequest.ts"
 import { DeliveryStatus, Subscription } from "../domain/Subscription.ts"
 import type { SubscriptionDefinition } from "../domain/SubscriptionDefinition.ts"
@@ -79,7 +80,9 @@ export class EventBridgeHttp extends Context.Service<
         })
     )
 
-    const pathTo = lastOf((topicId: string) => urls.deadLetters.replay({ params: { topicId } }))
+    const pathTo = lastOf((id: string) =>
+      Effect.fromResult(Result.map(decodeTopicId(id), (topicId) => urls.deadLetters.replay({ params: { topicId } })))
+    )
     const probeOf = lastOf((topicId: string) =>
       probe({
         operation: "ListDeadLetters",
@@ -93,7 +96,8 @@ export class EventBridgeHttp extends Context.Service<
       call({
         operation: "ReplayEvent",
         timeout: timeouts.replay,
-        send: ({ client }) => client.execute(replayRequest(pathTo(request.topicId), request)),
+        send: ({ client }) =>
+          Effect.flatMap(pathTo(request.topicId), (path) => client.execute(replayRequest(path, request))),
         read: readAnswer,
         probe: probeOf(request.topicId)
       })
@@ -201,6 +205,8 @@ const about = <A, E, R>(self: Effect.Effect<A, E, R>, id: string): Effect.Effect
 const header = (idempotencyKey: string) => ({ "idempotency-key": IdempotencyKey.toHeader(idempotencyKey) })
 
 const urls = HttpApiClient.urlBuilder(EventBridgeApi)
+
+const decodeTopicId = Schema.decodeUnknownResult(PathSegment)
 
 const contentType = "application/json"
 
