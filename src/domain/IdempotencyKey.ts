@@ -4,13 +4,9 @@
  */
 export const make = (eventId: string, currentAttempt: number): string => `replay-${eventId}-v${currentAttempt}`
 
-const isPrintable = /^[\x20-\x7e]*$/
-
 /**
  * The key as an `Idempotency-Key` header. A header holds printable ASCII only; any other character is percent-encoded as
  * UTF-8. Half a surrogate pair, which UTF-8 cannot say, becomes U+FFFD.
  */
 export const toHeader = (key: string): string =>
-  isPrintable.test(key)
-    ? key
-    : key.toWellFormed().replace(/[^\x20-\x7e]/gu, (character) => encodeURIComponent(character))
+  key.toWellFormed().replace(/[^\x20-\x7e]/gu, (character) => encodeURIComponent(character))

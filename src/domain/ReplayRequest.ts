@@ -3,6 +3,7 @@ import type { DeadLetter } from "./DeadLetter.ts"
 import { rootMessage } from "./Failure.ts"
 import * as IdempotencyKey from "./IdempotencyKey.ts"
 import { Skip } from "./Skip.ts"
+import { maxBytesPerUnit } from "./Utf8.ts"
 
 /** The most bytes of JSON in UTF-8 the service takes as `originalPayload`. */
 export const maxPayloadBytes = 262_144
@@ -60,9 +61,6 @@ export const currentAttempt = (letter: DeadLetter): number => (letter.retryCount
 
 export const idempotencyKey = (letter: DeadLetter): string =>
   IdempotencyKey.make(letter.eventId, currentAttempt(letter))
-
-/** UTF-8 says a UTF-16 code unit in three bytes at most. */
-const maxBytesPerUnit = 3
 
 /** The size of a letter's payload as the service counts it: bytes of JSON in UTF-8. */
 export const payloadBytes = (letter: DeadLetter): number =>

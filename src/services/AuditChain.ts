@@ -3,6 +3,7 @@ import { Effect, Result, Schema } from "effect"
 import { Digest } from "effect/crypto"
 import * as AuditLine from "../domain/AuditLine.ts"
 import type { AuditRecord } from "../domain/AuditRecord.ts"
+import { maxBytesPerUnit } from "../domain/Utf8.ts"
 
 const encoder = new TextEncoder()
 
@@ -37,9 +38,6 @@ export const canonical = (record: AuditRecord): Result.Result<string, string> =>
   isCanonicalAsItIs(record)
     ? Result.succeed(JSON.stringify(record))
     : Result.orElse(encode(record), () => encode(wellFormed(record)))
-
-/** UTF-8 says a UTF-16 code unit in three bytes at most. */
-const maxBytesPerUnit = 3
 
 /** Makes the line after a head, and the head it makes. For one line of one chain at a time. */
 export const appender = (digest: Digest.Digest["Service"]) => {

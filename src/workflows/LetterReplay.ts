@@ -6,9 +6,6 @@ import * as ReplayRequest from "../domain/ReplayRequest.ts"
 import { EventBridgeHttp } from "../services/EventBridgeHttp.ts"
 import type { LeftOut, Selected } from "./LetterSelection.ts"
 
-// Each look at `ReplayOutcome` makes a constructor.
-const { Accepted } = ReplayOutcome
-
 /**
  * Sends a letter and tells what became of it. Fails only with what every other letter would meet as well.
  * `wasInFlight`: an earlier process of the run may have sent it.
@@ -28,7 +25,9 @@ export const make = Effect.gen(function* () {
       })
       return Effect.matchEffect(http.replay(request), {
         onSuccess: ({ receipt }) =>
-          Effect.succeed(Accepted({ ...sent(), receipt, confirmedBy: receipt ? "Receipt" : "UnreadableReceipt" })),
+          Effect.succeed(
+            ReplayOutcome.Accepted({ ...sent(), receipt, confirmedBy: receipt ? "Receipt" : "UnreadableReceipt" })
+          ),
         onFailure: (error) =>
           concernsAllLetters(error) ? Effect.fail(error) : Effect.succeed(failed(sent(), error, wasInFlight))
       })
