@@ -61,8 +61,8 @@ describe.concurrent("a run and the processes that want it", () => {
 
   it.live("it is told while one works on it, and when that was killed; then it goes on at once", () =>
     Effect.gen(function* () {
-      // The first process gets so far, and no further.
-      const service = { answers: 25 }
+      // The first process gets so far, and no further: to letters that are sent only once a checkpoint holds a settled page.
+      const service = { answers: 60 }
       const server = yield* foreign(120, { delay: () => (--service.answers >= 0 ? 1 : 60_000) })
       const state = yield* folder
       const args = ["--state", state, "--run-id", "night", "--page-size", "10", "--concurrency", "2", "--json"]
