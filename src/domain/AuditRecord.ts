@@ -30,6 +30,45 @@ const acceptedDetail = {
   EarlierRun: "accepted; resumed, an earlier process of this run had sent it"
 }
 
+/** What a record says beyond which letter it is about. */
+interface Verdict extends Pick<ReplayAuditRecord, "status" | "error_classification"> {
+  readonly latencyMillis: number
+  readonly detail: string | undefined
+}
+
+const verdictOf: (outcome: ReplayOutcome) => Verdict = ReplayOutcome.$match({
+  Accepted: ({ confirmedBy, latencyMillis }): Verdict => ({
+    status: "SUCCESS",
+    error_classification: null,
+    latencyMillis,
+    detail: acceptedDetail[confirmedBy]
+  }),
+  Duplicate: ({ latencyMillis }): Verdict => ({
+    status: "SKIPPED",
+    error_classification: "DUPLICATE_DETECTED",
+    latencyMillis,
+    detail: "replayed before this run, by somebody else"
+  }),
+  Skipped: ({ skip }): Verdict => ({
+    status: "SKIPPED",
+    error_classification: Skip.reason(skip),
+    latencyMillis: 0,
+    detail: Skip.describe(skip)
+  }),
+  Rejected: ({ error, latencyMillis }): Verdict => ({
+    status: "FAILED",
+    error_classification: error.classification,
+    latencyMillis,
+    detail: error.message
+  }),
+  Exhausted: ({ error, latencyMillis }): Verdict => ({
+    status: "EXHAUSTED",
+    error_classification: error.classification,
+    latencyMillis,
+    detail: error.message
+  })
+})
+
 /** The final record of a letter. */
 export const fromOutcome = (
   outcome: ReplayOutcome,
@@ -40,32 +79,20 @@ export const fromOutcome = (
     readonly timestamp: string
   }
 ): ReplayAuditRecord => {
-  const record = (
-    status: ReplayAuditRecord["status"],
-    classification: ReplayAuditRecord["error_classification"],
-    latencyMillis: number,
-    detail: string | undefined
-  ): ReplayAuditRecord => ({
+  const { detail, error_classification, latencyMillis, status } = verdictOf(outcome)
+  return {
     // The members by name, which is the order an audit keeps them in.
     action: "REPLAY_PUT",
     destination: options.destination ?? outcome.letter?.topicId ?? options.topicId,
     ...(detail === undefined ? {} : { detail }),
-    error_classification: classification,
+    error_classification,
     event_id: outcome.eventId,
     idempotency_key: outcome.idempotencyKey ?? null,
     latency_ms: Math.round(latencyMillis),
     run_id: options.runId,
     status,
     timestamp: options.timestamp
-  })
-  return ReplayOutcome.$match(outcome, {
-    Accepted: ({ confirmedBy, latencyMillis }) => record("SUCCESS", null, latencyMillis, acceptedDetail[confirmedBy]),
-    Duplicate: ({ latencyMillis }) =>
-      record("SKIPPED", "DUPLICATE_DETECTED", latencyMillis, "replayed before this run, by somebody else"),
-    Skipped: ({ skip }) => record("SKIPPED", Skip.reason(skip), 0, Skip.describe(skip)),
-    Rejected: ({ error, latencyMillis }) => record("FAILED", error.classification, latencyMillis, error.message),
-    Exhausted: ({ error, latencyMillis }) => record("EXHAUSTED", error.classification, latencyMillis, error.message)
-  })
+  }
 }
 
 /** What is kept of each operation on a subscription. */

@@ -6,6 +6,9 @@ import * as ReplayRequest from "../domain/ReplayRequest.ts"
 import { EventBridgeHttp } from "../services/EventBridgeHttp.ts"
 import type { LeftOut, Selected } from "./LetterSelection.ts"
 
+// Taken out once: `Data.taggedEnum` makes a constructor anew each time it is asked for one.
+const { Accepted, Duplicate, Exhausted, Rejected, Skipped } = ReplayOutcome
+
 /**
  * Sends a letter and tells what became of it. Fails only with what every other letter would meet as well.
  * `wasInFlight`: an earlier process of the run may have sent it.
@@ -25,9 +28,7 @@ export const make = Effect.gen(function* () {
       })
       return Effect.matchEffect(http.replay(request), {
         onSuccess: ({ receipt }) =>
-          Effect.succeed(
-            ReplayOutcome.Accepted({ ...sent(), receipt, confirmedBy: receipt ? "Receipt" : "UnreadableReceipt" })
-          ),
+          Effect.succeed(Accepted({ ...sent(), receipt, confirmedBy: receipt ? "Receipt" : "UnreadableReceipt" })),
         onFailure: (error) =>
           concernsAllLetters(error) ? Effect.fail(error) : Effect.succeed(failed(sent(), error, wasInFlight))
       })
@@ -37,15 +38,15 @@ export const make = Effect.gen(function* () {
 const failed = (sent: Sent, error: EventBridgeError, wasInFlight: boolean): ReplayOutcome => {
   switch (error.reason._tag) {
     case "DuplicateDetected": {
-      if (wasInFlight) return ReplayOutcome.Accepted({ ...sent, receipt: undefined, confirmedBy: "EarlierRun" })
-      if (error.ambiguous) return ReplayOutcome.Accepted({ ...sent, receipt: undefined, confirmedBy: "EarlierTry" })
-      return ReplayOutcome.Duplicate(sent)
+      if (wasInFlight) return Accepted({ ...sent, receipt: undefined, confirmedBy: "EarlierRun" })
+      if (error.ambiguous) return Accepted({ ...sent, receipt: undefined, confirmedBy: "EarlierTry" })
+      return Duplicate(sent)
     }
     case "MaxRetriesExceeded":
     case "RateLimited":
-      return ReplayOutcome.Exhausted({ ...sent, error })
+      return Exhausted({ ...sent, error })
     default:
-      return ReplayOutcome.Rejected({ ...sent, error })
+      return Rejected({ ...sent, error })
   }
 }
 
@@ -57,14 +58,14 @@ const concernsAllLetters = (error: EventBridgeError): boolean =>
 export const leftOut = ({ entry, skip }: LeftOut): ReplayOutcome =>
   Result.match(entry, {
     onSuccess: (letter) =>
-      ReplayOutcome.Skipped({
+      Skipped({
         eventId: letter.eventId,
         letter,
         idempotencyKey: ReplayRequest.idempotencyKey(letter),
         skip
       }),
     onFailure: ({ eventId }) =>
-      ReplayOutcome.Skipped({
+      Skipped({
         eventId: eventId ?? "(none)",
         letter: undefined,
         idempotencyKey: eventId === undefined ? undefined : IdempotencyKey.make(eventId, 1),
