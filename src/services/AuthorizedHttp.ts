@@ -5,6 +5,7 @@ import { EventBridgeApi } from "../api/EventBridgeApi.ts"
 import { EventBridgeError, Forbidden, MalformedResponse } from "../domain/EventBridgeError.ts"
 import { missingScopes, type Operation, scopesOf } from "../domain/Operation.ts"
 import { EventBridgeConfig } from "./EventBridgeConfig.ts"
+import * as OneEntryCache from "./OneEntryCache.ts"
 import { type AccessToken, Token } from "./Token.ts"
 import type { Try } from "./Exchange.ts"
 import { type Progress, Transport, type TryError } from "./Transport.ts"
@@ -64,6 +65,11 @@ export class AuthorizedHttp extends Context.Service<
     // The service has taken a token of these credentials: one that it refuses later was revoked, also one that is new.
     let isAnyTaken = false
 
+    // One text for the requests that go to one path: what is kept by URL below, need not read it anew each time.
+    const absolute = OneEntryCache.make(
+      (path) => HttpClientRequest.prependUrl(HttpClientRequest.get(path), config.baseUrl).url
+    )
+
     /** The routes with a token are made once a token, not once a request. */
     const routesFor = (accessToken: AccessToken): Effect.Effect<Authorization> => {
       const headers = Headers.fromInput({
@@ -72,9 +78,10 @@ export class AuthorizedHttp extends Context.Service<
         "x-genesys-client-name": config.clientName
       })
       const withHeaders = Headers.merge(headers)
-      const client = HttpClient.mapRequest(httpClient, (request) =>
-        HttpClientRequest.updateHeaders(HttpClientRequest.prependUrl(request, config.baseUrl), withHeaders)
-      )
+      const client = HttpClient.mapRequest(httpClient, (request) => {
+        const { body, hash, method, url, urlParams } = request
+        return HttpClientRequest.makeWith(method, absolute(url), urlParams, hash, withHeaders(request.headers), body)
+      })
       const secrets = [accessToken.value, config.clientSecret]
       return Effect.map(
         HttpApiClient.makeWith(EventBridgeApi, { httpClient: client }),

@@ -14,6 +14,7 @@ import { DeliveryStatus, Subscription } from "../domain/Subscription.ts"
 import type { SubscriptionDefinition } from "../domain/SubscriptionDefinition.ts"
 import { AuthorizedHttp } from "./AuthorizedHttp.ts"
 import { EventBridgeConfig } from "./EventBridgeConfig.ts"
+import * as OneEntryCache from "./OneEntryCache.ts"
 import type { Token } from "./Token.ts"
 import type { Transport } from "./Transport.ts"
 
@@ -80,10 +81,11 @@ export class EventBridgeHttp extends Context.Service<
         })
     )
 
-    const pathTo = lastOf((id: string) =>
-      Effect.fromResult(Result.map(decodeTopicId(id), (topicId) => urls.deadLetters.replay({ params: { topicId } })))
+    // The letters of a queue are of one topic, as a rule.
+    const pathTo = OneEntryCache.make((id) =>
+      Result.map(decodeTopicId(id), (topicId) => urls.deadLetters.replay({ params: { topicId } }))
     )
-    const probeOf = lastOf((topicId: string) =>
+    const probeOf = OneEntryCache.make((topicId) =>
       probe({
         operation: "ListDeadLetters",
         timeout: timeouts.page,
@@ -96,8 +98,12 @@ export class EventBridgeHttp extends Context.Service<
       call({
         operation: "ReplayEvent",
         timeout: timeouts.replay,
-        send: ({ client }) =>
-          Effect.flatMap(pathTo(request.topicId), (path) => client.execute(replayRequest(path, request))),
+        send: ({ client }) => {
+          const path = pathTo(request.topicId)
+          return Result.isSuccess(path)
+            ? client.execute(replayRequest(path.success, request))
+            : Effect.fail(path.failure)
+        },
         read: readAnswer,
         probe: probeOf(request.topicId)
       })
@@ -210,20 +216,11 @@ const decodeTopicId = Schema.decodeUnknownResult(PathSegment)
 
 const contentType = "application/json"
 
-/** Keeps what was made last: the letters of a queue are of one topic, as a rule. */
-const lastOf = <A>(make: (topicId: string) => A): ((topicId: string) => A) => {
-  let last: { readonly topicId: string; readonly made: A } | undefined
-  return (topicId) => {
-    if (last?.topicId !== topicId) last = { topicId, made: make(topicId) }
-    return last.made
-  }
-}
-
 /** Made in one step: each that `HttpClientRequest` offers copies the headers once more. */
 const replayRequest = (path: string, { body: json, idempotencyKey }: ReplayRequest) => {
   const body = HttpBody.text(json, contentType)
   const headers = Headers.fromRecordUnsafe({
-    ...header(idempotencyKey),
+    "idempotency-key": IdempotencyKey.toHeader(idempotencyKey),
     "content-type": contentType,
     "content-length": String(body.contentLength)
   })
