@@ -52,10 +52,10 @@ export const make = Effect.fnUntraced(function* (options: {
   }
 
   return (attempt: Try, resends = 0): Effect.Effect<Answer, TryReason> =>
-    Effect.suspend(() => {
+    Effect.withFiber((fiber) => {
       const { operation, secrets, send, timeout } = attempt
       const start = clock.currentTimeMillisUnsafe()
-      const received = Effect.flatMap(Tracing.request(send, operation, resends), receive)
+      const received = Effect.flatMap(Tracing.request(fiber, send, { operation, resends }), receive)
       return Effect.matchEffect(deadlines.within(received, timeout, late), {
         onSuccess: (answer) => {
           const { body, response } = answer

@@ -1,4 +1,4 @@
-import { type Clock, Effect, Exit, Option } from "effect"
+import { type Cause, type Clock, Effect, Exit, type Function, Option } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 import type { TryReason } from "../domain/EventBridgeError.ts"
 import type { Answer } from "./Exchange.ts"
@@ -6,9 +6,9 @@ import type { ServiceHealth } from "./ServiceHealth.ts"
 
 /** The circuit breaker of the service, as its tries need it. */
 export interface ServiceBreaker {
-  /** Runs a try unless the circuit is open, and takes its end into account. */
+  /** Makes and runs a try unless the circuit is open, and takes its end into account. */
   readonly execute: (
-    self: Effect.Effect<Answer, TryReason>
+    attempt: Function.LazyArg<Effect.Effect<Answer, TryReason>>
   ) => Effect.Effect<Answer, TryReason | CircuitBreaker.CircuitBreakerError>
   /** Absent when the breaker's store cannot tell. */
   readonly state: Effect.Effect<Option.Option<CircuitBreaker.State>>
@@ -65,8 +65,13 @@ export const make = (
     )
   }
 
-  const execute = (self: Effect.Effect<Answer, TryReason>) =>
-    Effect.suspend(() => (isSound ? Effect.flatMap(Effect.exit(self), settle) : asked(self)))
+  const settling = {
+    onSuccess: (answer: Answer) => settle(Exit.succeed(answer)),
+    onFailure: (cause: Cause.Cause<TryReason>) => settle(Exit.failCause(cause))
+  }
+
+  const execute = (attempt: Function.LazyArg<Effect.Effect<Answer, TryReason>>) =>
+    Effect.suspend(() => (isSound ? Effect.matchCauseEffect(attempt(), settling) : asked(Effect.suspend(attempt))))
 
   return { execute, state }
 }

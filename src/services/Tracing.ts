@@ -20,23 +20,22 @@ export const without = Effect.provideService(HttpClient.TracerDisabledWhen, Func
 
 /**
  * The one span of a request, which the HTTP client makes and whose `traceparent` goes out with it, with what the client
- * cannot know: the operation, and how often this request was sent before.
+ * cannot know: the operation, and how often this request was sent before. For the fiber that sends it.
  */
 export const request = <A, E, R>(
+  fiber: Fiber.Fiber<unknown, unknown>,
   send: Effect.Effect<A, E, R>,
-  operation: Operation,
-  resends: number
-): Effect.Effect<A, E, R> =>
-  Effect.withFiber((fiber) => {
-    if (!isWanted(fiber)) return isSilenced(fiber) ? send : without(send)
-    return send.pipe(
-      Effect.annotateSpans({
-        "cxone.operation": operation,
-        ...(resends === 0 ? {} : { "http.request.resend_count": resends })
-      }),
-      Effect.provideService(HttpClient.SpanNameGenerator, ({ method }) => `${method} ${operation}`)
-    )
-  })
+  { operation, resends }: { readonly operation: Operation; readonly resends: number }
+): Effect.Effect<A, E, R> => {
+  if (!isWanted(fiber)) return isSilenced(fiber) ? send : without(send)
+  return send.pipe(
+    Effect.annotateSpans({
+      "cxone.operation": operation,
+      ...(resends === 0 ? {} : { "http.request.resend_count": resends })
+    }),
+    Effect.provideService(HttpClient.SpanNameGenerator, ({ method }) => `${method} ${operation}`)
+  )
+}
 
 /** A client whose requests leave no span: their URL is a secret of the application's, and spans show URLs. */
 export const untraced = (client: HttpClient.HttpClient): HttpClient.HttpClient =>

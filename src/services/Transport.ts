@@ -105,26 +105,25 @@ export class Transport extends Context.Service<
           )
 
     const guarded = (attempt: Try, progress: Progress) => {
-      const failed = (reason: TryReason) => {
-        progress.ambiguous ||= reason.isAmbiguous
-        progress.previousFailureAt = progress.lastFailureAt
-        progress.lastFailureAt = clock.currentTimeMillisUnsafe()
-        return Effect.fail(reason)
-      }
-      const noted = Effect.suspend(() => {
+      const tried = breaker.execute(() => {
         const resends = progress.tries++
-        const sending = Effect.catch(exchange(attempt, resends), failed)
+        const sending = exchange(attempt, resends)
         return resends === 0 ? sending : Effect.andThen(metrics.retry(attempt.operation), sending)
       })
-      const tried = breaker.execute(noted)
       return rateLimit === undefined ? tried : Effect.andThen(rateLimit, tried)
+    }
+
+    const noteFailure = (reason: TryReason, progress: Progress): void => {
+      progress.ambiguous ||= reason.isAmbiguous
+      progress.previousFailureAt = progress.lastFailureAt
+      progress.lastFailureAt = clock.currentTimeMillisUnsafe()
     }
 
     /** Asks the probe once. A rate limit is an answer, too: who gives it is alive. */
     const ask = (probe: Effect.Effect<Try, EventBridgeError>) =>
       Effect.flatMap(probe, (attempt) =>
         Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.sleep(health.pauseFor(attempt.operation, now))).pipe(
-          Effect.andThen(breaker.execute(exchange(attempt)))
+          Effect.andThen(breaker.execute(() => exchange(attempt)))
         )
       ).pipe(
         Effect.asVoid,
@@ -152,6 +151,7 @@ export class Transport extends Context.Service<
       untilBack(
         Effect.catch(guarded(attempt, progress), (error): Effect.Effect<never, TryReason | Held> => {
           if (isRejection(error)) return Effect.fail(held(error))
+          noteFailure(error, progress)
           if (!error.isRetryable) return Effect.fail(error)
           return Effect.flatMap(breaker.state, (state) =>
             Effect.fail(Option.exists(state, ({ _tag }) => _tag !== "Closed") ? held(error) : error)
@@ -162,9 +162,11 @@ export class Transport extends Context.Service<
     const send = (attempt: Try, progress: Progress): Effect.Effect<Answer, TryError | EventBridgeError> => {
       const { probe } = progress
       if (probe === undefined) return sendProbing(attempt, progress)
-      return Effect.catch(guarded(attempt, progress), (error) =>
-        isRejection(error) ? Effect.andThen(awaitClosed(probe), send(attempt, progress)) : Effect.fail(error)
-      )
+      return Effect.catch(guarded(attempt, progress), (error) => {
+        if (isRejection(error)) return Effect.andThen(awaitClosed(probe), send(attempt, progress))
+        noteFailure(error, progress)
+        return Effect.fail(error)
+      })
     }
 
     /** What a call does after its first failure. Set up only then: it costs more than a call that succeeds. */

@@ -30,20 +30,22 @@ const setUp = Effect.gen(function* () {
   )
   const health = new ServiceHealth()
   const breaker = ServiceBreaker.make(circuit, { clock: yield* Clock.Clock, health, key })
+  const execute = (self: Effect.Effect<Answer, TryReason>) => breaker.execute(() => self)
   return {
-    ...breaker,
+    execute,
+    state: breaker.state,
     health,
     admissions: () => admissions,
     stateTag: Effect.map(breaker.state, (state) => Option.getOrUndefined(state)?._tag),
     tagOf: (self: Effect.Effect<Answer, TryReason>) =>
-      Effect.match(breaker.execute(self), { onSuccess: () => "Answer", onFailure: ({ _tag }) => _tag })
+      Effect.match(execute(self), { onSuccess: () => "Answer", onFailure: ({ _tag }) => _tag })
   }
 })
 
 const onMemory = Effect.provide(Layer.suspend(() => CircuitBreaker.layerStoreMemory()))
 
 /** A try under way, and how it ends when told to. */
-const underWay = (execute: ServiceBreaker.ServiceBreaker["execute"]) =>
+const underWay = (execute: Effect.Success<typeof setUp>["execute"]) =>
   Effect.gen(function* () {
     const end = yield* Deferred.make<Answer, TryReason>()
     const fiber = yield* Effect.forkChild(execute(Deferred.await(end)), { startImmediately: true })
