@@ -75,21 +75,47 @@ const unanswered = (request: Request, cause: Error) =>
         : new HttpClientError.TransportError({ request, cause })
   })
 
+/**
+ * Hands answers over at the end of the turn of the event loop in which they came: to read them all, and then to go on with
+ * all who wait for them, takes less time than to do both by turns. By then undici has freed the connections, too: who went
+ * on at once would open another one for the next request.
+ */
+const makeArrivals = () => {
+  let waiting: Array<() => void> = []
+  const handOver = (): void => {
+    const arrived = waiting
+    waiting = []
+    let next = 0
+    try {
+      while (next < arrived.length) arrived[next++]?.()
+    } finally {
+      // One of those who went on has thrown: that is not to cost the others their answers.
+      if (next < arrived.length) for (const one of arrived.slice(next)) add(one)
+    }
+  }
+  const add = (one: () => void): void => {
+    if (waiting.push(one) === 1) setImmediate(handOver)
+  }
+  return add
+}
+
 /** One request on its way. undici calls each of these at most once, but for interim answers and pieces of the body. */
 class InFlight implements Dispatcher.DispatchHandler {
   readonly #request: Request
   readonly #url: string
   readonly #resume: Resume
+  readonly #arrivals: (handOver: () => void) => void
   readonly #chunks: Array<Uint8Array> = []
   #controller: Dispatcher.DispatchController | undefined
   #interrupted: Error | undefined
   #status = 0
   #headers: ResponseHeaders = {}
 
-  constructor(request: Request, url: string, resume: Resume) {
+  constructor(request: Request, url: string, resume: Resume, arrivals: (handOver: () => void) => void) {
     this.#request = request
     this.#url = url
     this.#resume = resume
+    this.#arrivals = arrivals
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -112,9 +138,7 @@ class InFlight implements Dispatcher.DispatchHandler {
     const body = first !== undefined && this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks)
     const source = { url: this.#url, status: this.#status, headers: this.#headers, body }
     const answer = new BufferedResponse(this.#request, source)
-    // undici frees the connection after this call: what goes on at once would open another for its next request.
-    // Not `queueMicrotask`: Node may make an `AsyncResource` for each.
-    void Promise.resolve().then(() => this.#resume(Effect.succeed(answer)))
+    this.#arrivals(() => this.#resume(Effect.succeed(answer)))
   }
 
   onResponseError(_: Dispatcher.DispatchController, cause: Error): void {
@@ -134,6 +158,7 @@ const make = Effect.gen(function* () {
   const layerContext = yield* Effect.context<never>()
   const isLayerTraced = yield* Effect.withFiber((fiber) => Effect.succeed(fiber.cache.tracer !== undefined))
   const target = targets()
+  const arrivals = makeArrivals()
 
   // As with Effect's own clients, what the layer was given holds for its requests, too.
   const withLayerContext = (client: HttpClient.HttpClient) =>
@@ -148,7 +173,7 @@ const make = Effect.gen(function* () {
 
   const send = (request: Request, { href, origin, path }: Target) =>
     Effect.callback<BufferedResponse, HttpClientError.HttpClientError>((resume) => {
-      const inFlight = new InFlight(request, href, resume)
+      const inFlight = new InFlight(request, href, resume, arrivals)
       const { headers, method } = request
       dispatcher.dispatch({ origin, path, method, headers, body: wholeBody(request) ?? null }, inFlight)
       return Effect.sync(() => inFlight.interrupt())

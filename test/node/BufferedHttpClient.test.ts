@@ -287,6 +287,56 @@ describe("BufferedHttpClient: interruption", () => {
   )
 })
 
+describe("BufferedHttpClient: answers that arrive together", () => {
+  const together = 20
+
+  /** Answers requests once so many have come. */
+  const answeringTogether = Effect.suspend(() => {
+    const held: Array<Socket> = []
+    return RawServer.start((socket) => {
+      if (held.push(socket) === together) held.forEach((each) => each.write(response("ok")))
+    })
+  })
+
+  /** What is thrown where nobody catches it. The listeners that are there would fail the test for it. */
+  const uncaught = Effect.acquireRelease(
+    Effect.sync(() => {
+      const listeners = process.listeners("uncaughtException")
+      const errors: Array<Error> = []
+      process.removeAllListeners("uncaughtException")
+      process.on("uncaughtException", (error) => errors.push(error))
+      return { errors, listeners }
+    }),
+    ({ listeners }) =>
+      Effect.sync(() => {
+        process.removeAllListeners("uncaughtException")
+        for (const listener of listeners) process.on("uncaughtException", listener)
+      })
+  )
+
+  it.live("who throws on getting one takes no other away", () =>
+    Effect.gen(function* () {
+      const { errors } = yield* uncaught
+      const server = yield* answeringTogether
+      const fibers = yield* Effect.forEach(Array.from({ length: together }), () =>
+        Effect.forkChild(textOf(put(server.url)), { startImmediately: true })
+      )
+      const thrown = new Error("thrown by an observer")
+      const [first, second, ...others] = fibers
+      for (const fiber of [first, second]) {
+        fiber?.addObserver(() => {
+          throw thrown
+        })
+      }
+      assert.deepStrictEqual(
+        yield* Effect.forEach(others, Fiber.join),
+        others.map(() => "ok")
+      )
+      assert.deepStrictEqual(errors, [thrown, thrown])
+    }).pipe(Effect.scoped, withClient)
+  )
+})
+
 interface Recorded {
   readonly spans: Array<Tracer.NativeSpan>
   readonly tracer: Tracer.Tracer
