@@ -62,7 +62,7 @@ export class BufferedResponse extends Inspectable.Class implements HttpClientRes
     return Effect.flatMap(this.text, (text) =>
       Effect.try({
         try: () => (text === "" ? null : JSON.parse(text)),
-        catch: this.#undecodable
+        catch: (cause) => this.#undecodable(cause)
       })
     )
   }
@@ -84,7 +84,7 @@ export class BufferedResponse extends Inspectable.Class implements HttpClientRes
     return Effect.flatMap(this.arrayBuffer, (body) =>
       Effect.tryPromise({
         try: () => new Response(body, { headers: this.headers }).formData(),
-        catch: this.#undecodable
+        catch: (cause) => this.#undecodable(cause)
       })
     )
   }
@@ -101,10 +101,11 @@ export class BufferedResponse extends Inspectable.Class implements HttpClientRes
     )
   }
 
-  readonly #undecodable = (cause: unknown) =>
-    new HttpClientError.HttpClientError({
+  #undecodable(cause: unknown): HttpClientError.HttpClientError {
+    return new HttpClientError.HttpClientError({
       reason: new HttpClientError.DecodeError({ request: this.request, response: this, cause })
     })
+  }
 
   toJSON(): unknown {
     return HttpIncomingMessage.inspect(this, {

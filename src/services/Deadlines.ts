@@ -1,4 +1,4 @@
-import { Clock, type Context, Duration, Effect, Exit, Fiber, type Scope } from "effect"
+import { Clock, Duration, Effect, Exit, Fiber, type Scope } from "effect"
 
 /** One effect on its way, to be cut off at a time. */
 interface Running {
@@ -39,12 +39,16 @@ class OnTheirWay {
 
 /** Gives effects a time in which to end. */
 export interface Deadlines {
-  /** Cuts the effect off when it takes longer, and fails with `orElse` once its finalizers have run. */
-  readonly within: <A, E, R, E2>(
-    self: Effect.Effect<A, E, R>,
+  /**
+   * Cuts the effect off when it takes longer, and fails with `orElse` once its finalizers have run. It runs in a fiber of
+   * its own, with the context of the one that is given: the one that waits for it.
+   */
+  readonly within: <A, E, E2>(
+    waiting: Fiber.Fiber<unknown, unknown>,
+    self: Effect.Effect<A, E>,
     duration: Duration.Duration,
     orElse: (duration: Duration.Duration) => E2
-  ) => Effect.Effect<A, E | E2, R>
+  ) => Effect.Effect<A, E | E2>
 }
 
 /**
@@ -85,24 +89,23 @@ export const make: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.gen(fun
     return running
   }
 
-  const within: Deadlines["within"] = <A, E, R, E2>(
-    self: Effect.Effect<A, E, R>,
+  const within: Deadlines["within"] = <A, E, E2>(
+    waiting: Fiber.Fiber<unknown, unknown>,
+    self: Effect.Effect<A, E>,
     duration: Duration.Duration,
     orElse: (duration: Duration.Duration) => E2
   ) =>
-    Effect.contextWith((context: Context.Context<R>) =>
-      Effect.callback<A, E | E2>((resume) => {
-        const millis = Duration.toMillis(duration)
-        const fiber = Effect.runForkWith(context)(self)
-        const entry: Running = { at: clock.currentTimeMillisUnsafe() + millis, fiber, isLate: false, slot: -1 }
-        const running = add(millis, entry)
-        fiber.addObserver((exit) => {
-          running.delete(entry)
-          resume(entry.isLate && Exit.isFailure(exit) ? Effect.fail(orElse(duration)) : exit)
-        })
-        return Fiber.interrupt(fiber)
+    Effect.callback<A, E | E2>((resume) => {
+      const millis = Duration.toMillis(duration)
+      const fiber = Effect.runForkWith(waiting.context)(self)
+      const entry: Running = { at: clock.currentTimeMillisUnsafe() + millis, fiber, isLate: false, slot: -1 }
+      const running = add(millis, entry)
+      fiber.addObserver((exit) => {
+        running.delete(entry)
+        resume(entry.isLate && Exit.isFailure(exit) ? Effect.fail(orElse(duration)) : exit)
       })
-    )
+      return Fiber.interrupt(fiber)
+    })
 
   return { within }
 })

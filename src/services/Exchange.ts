@@ -56,14 +56,15 @@ export const make = Effect.fnUntraced(function* (options: {
       const { operation, secrets, send, timeout } = attempt
       const start = clock.currentTimeMillisUnsafe()
       const received = Effect.flatMap(Tracing.request(fiber, send, { operation, resends }), receive)
-      return Effect.matchEffect(deadlines.within(received, timeout, late), {
+      return Effect.matchEffect(deadlines.within(fiber, received, timeout, late), {
         onSuccess: (answer) => {
           const { body, response } = answer
           const { status } = response
           const now = clock.currentTimeMillisUnsafe()
-          const result =
-            status >= 200 && status < 300 ? Effect.succeed({ status, body }) : Effect.fail(failed(attempt, answer, now))
-          return Effect.andThen(metrics.request(operation, status, now - start), result)
+          const counted = metrics.request(operation, status, now - start)
+          return status >= 200 && status < 300
+            ? Effect.as(counted, { status, body })
+            : Effect.andThen(counted, Effect.fail(failed(attempt, answer, now)))
         },
         onFailure: (error) =>
           Effect.andThen(

@@ -3,12 +3,20 @@ import { Clock, Duration, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import * as Deadlines from "../../src/services/Deadlines.ts"
 
+const setUp = Effect.map(Deadlines.make, (deadlines) => ({
+  within: <A, E, E2>(
+    self: Effect.Effect<A, E>,
+    duration: Duration.Duration,
+    orElse: (duration: Duration.Duration) => E2
+  ) => Effect.withFiber((fiber) => deadlines.within(fiber, self, duration, orElse))
+}))
+
 const second = Duration.seconds(1)
 const late = () => "late"
 
 it.effect("what ends in time is as it was, what does not is cut off, after its finalizers", () =>
   Effect.gen(function* () {
-    const { within } = yield* Deadlines.make
+    const { within } = yield* setUp
     assert.strictEqual(yield* within(Effect.succeed(1), second, late), 1)
     assert.strictEqual(yield* Effect.flip(within(Effect.fail("no"), second, late)), "no")
     let isReleased = false
@@ -31,7 +39,7 @@ it.effect("what ends in time is as it was, what does not is cut off, after its f
 
 it.effect("each has its own time, whatever else began before or after, and of whatever duration", () =>
   Effect.gen(function* () {
-    const { within } = yield* Deadlines.make
+    const { within } = yield* setUp
     const ended = (duration: Duration.Duration) =>
       Effect.andThen(Effect.ignore(within(Effect.never, duration, late)), Clock.currentTimeMillis)
     const fibers: Array<Fiber.Fiber<number>> = []
@@ -52,7 +60,7 @@ it.effect("each has its own time, whatever else began before or after, and of wh
 
 it.effect("interrupted, it interrupts what it runs; a deadline after that does nothing", () =>
   Effect.gen(function* () {
-    const { within } = yield* Deadlines.make
+    const { within } = yield* setUp
     let interruptions = 0
     const waiting = Effect.onInterrupt(Effect.never, () => Effect.sync(() => interruptions++))
     const fiber = yield* Effect.forkChild(within(waiting, second, late), { startImmediately: true })
@@ -66,7 +74,7 @@ it.effect("interrupted, it interrupts what it runs; a deadline after that does n
 
 it.effect("one that is late and takes its time to end leaves those alone that began meanwhile", () =>
   Effect.gen(function* () {
-    const { within } = yield* Deadlines.make
+    const { within } = yield* setUp
     const ended = Effect.andThen(Effect.ignore(within(Effect.never, second, late)), Clock.currentTimeMillis)
     const reluctant = Effect.onInterrupt(Effect.never, () => Effect.sleep("700 millis"))
     const first = yield* Effect.forkChild(Effect.flip(within(reluctant, second, late)))
