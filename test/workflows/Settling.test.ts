@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Layer, Redacted, Schema, Stream } from "effect"
+import { Duration, Effect, Fiber, Latch, Layer, Redacted, Schema, Stream } from "effect"
 import { CircuitBreaker, KeyValueStore, RateLimiter } from "effect/persistence"
 import { EmulatorClient, type EmulatorOptions, Fault } from "../../src/emulator/index.ts"
 import {
@@ -44,6 +44,11 @@ type Event =
   | { readonly is: "arrived"; readonly key: string }
   | { readonly is: "recorded"; readonly eventId: string }
   | { readonly is: "saved"; readonly checkpoint: RunCheckpoint }
+
+const steps = (times: number) => {
+  let left = times
+  return () => left-- === 0
+}
 
 /** Checkpoints that take a while, note when they are kept, and fail when told to. */
 const recordedCheckpoints = (events: Array<Event>, delay: Duration.Input) =>
@@ -236,11 +241,25 @@ describe("pages settle in order", () => {
       )
     )
   })
+})
 
-  const steps = (times: number) => {
-    let left = times
-    return () => left-- === 0
-  }
+describe("letters whose outcomes wait to be recorded", () => {
+  it.effect.each([1, 4])("hold back no other, up to twice as many as are sent at once: %d", (concurrency) => {
+    const isDiskBack = Latch.makeUnsafe(false)
+    const audit = Layer.succeed(Audit, { record: () => isDiskBack.await, head: Effect.undefined })
+    return Effect.gen(function* () {
+      const replay = yield* Replay
+      const fiber = yield* Effect.forkChild(replay.run({ topicId, pageSize: 50, concurrency }))
+      yield* drive(fiber, { until: steps(100) })
+      // Those that are recorded, at least one and at most as many as may wait for it; those that wait; one with each worker.
+      const { length } = Object.keys((yield* stats).deliveries)
+      assert.isAtLeast(length, 1 + 3 * concurrency)
+      assert.isAtMost(length, 5 * concurrency)
+      yield* isDiskBack.open
+      yield* drive(fiber)
+      assert.strictEqual((yield* Fiber.join(fiber)).success, 50)
+    }).pipe(Effect.provide(composed({ queue: letters(50) }, [], audit)))
+  })
 })
 
 describe("a run halts, and can go on,", () => {
@@ -260,9 +279,9 @@ describe("a run halts, and can go on,", () => {
       assert.isAtMost(error.report.letters, failsFrom - 1)
       assert.strictEqual(error.report.failed, 0)
       assertOrder(events, 5)
-      // Letters that were on their way when it failed may still arrive; no others are sent.
-      assert.isAtMost(Object.keys((yield* stats).deliveries).length, failsFrom + 3 * 3)
-    }).pipe(Effect.provide(composed({ queue: letters(40) }, events, recordedAudit(events, failsFrom))))
+      // Those to be recorded with it have arrived, twice as many may wait for that, and those on their way may still arrive.
+      assert.isAtMost(Object.keys((yield* stats).deliveries).length, failsFrom + 5 * 3)
+    }).pipe(Effect.provide(composed({ queue: letters(60) }, events, recordedAudit(events, failsFrom))))
   })
 
   const trouble = { on: false }

@@ -272,8 +272,9 @@ describe("whoever pulls the outcomes", () => {
         )(100)
       })
       const { length } = arrivals
-      // One is being looked at; as many as are sent at once wait for that, are to be told, recorded, or are with a worker.
-      assert.isAtMost(length, 1 + 4 * request.concurrency)
+      // One is being looked at; as many as are sent at once are to be told, or with a worker, and twice as many each are
+      // recorded, or wait for that.
+      assert.isAtMost(length, 1 + 6 * request.concurrency)
       const stoppedAt = yield* Clock.currentTimeMillis
       yield* Effect.forkChild(Fiber.interrupt(fiber))
       yield* drive(fiber)
