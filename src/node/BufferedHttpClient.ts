@@ -76,27 +76,28 @@ const unanswered = (request: Request, cause: Error) =>
   })
 
 /**
- * Hands answers over at the end of the turn of the event loop in which they came: to read them all, and then to go on with
- * all who wait for them, takes less time than to do both by turns. By then undici has freed the connections, too: who went
- * on at once would open another one for the next request.
+ * Hands over together what arrived in one turn of the event loop: to read all answers, and then to go on with all who wait
+ * for them, takes less time than to do both by turns. In the turn after it, as undici frees their connections at the end of
+ * this one: who went on before that would open others for the next requests.
  */
 const makeArrivals = () => {
-  let waiting: Array<() => void> = []
-  const handOver = (): void => {
-    const arrived = waiting
-    waiting = []
+  let arrived: Array<() => void> = []
+  const handOver = (answers: ReadonlyArray<() => void>): void => {
     let next = 0
     try {
-      while (next < arrived.length) arrived[next++]?.()
+      while (next < answers.length) answers[next++]?.()
     } finally {
       // One of those who went on has thrown: that is not to cost the others their answers.
-      if (next < arrived.length) for (const one of arrived.slice(next)) add(one)
+      if (next < answers.length) setImmediate(handOver, answers.slice(next))
     }
   }
-  const add = (one: () => void): void => {
-    if (waiting.push(one) === 1) setImmediate(handOver)
+  const endTurn = (): void => {
+    setImmediate(handOver, arrived)
+    arrived = []
   }
-  return add
+  return (answer: () => void): void => {
+    if (arrived.push(answer) === 1) setImmediate(endTurn)
+  }
 }
 
 /** One request on its way. undici calls each of these at most once, but for interim answers and pieces of the body. */

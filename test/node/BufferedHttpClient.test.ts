@@ -314,6 +314,19 @@ describe("BufferedHttpClient: answers that arrive together", () => {
       })
   )
 
+  it.live.each([1, 20])("leave their connections to the next requests: %d at once", (workers) =>
+    Effect.gen(function* () {
+      const server = yield* answering(response("ok"))
+      const worker = Effect.forEach(Array.from({ length: 10 }), () => put(server.url), { discard: true })
+      yield* Effect.all(
+        Array.from({ length: workers }, () => worker),
+        { concurrency: "unbounded", discard: true }
+      )
+      assert.strictEqual(server.arrivals.length, 10 * workers)
+      assert.strictEqual(server.connections(), workers)
+    }).pipe(Effect.scoped, withClient)
+  )
+
   it.live("who throws on getting one takes no other away", () =>
     Effect.gen(function* () {
       const { errors } = yield* uncaught
