@@ -65,7 +65,7 @@ export class AuthorizedHttp extends Context.Service<
     // The service has taken a token of these credentials: one that it refuses later was revoked, also one that is new.
     let isAnyTaken = false
 
-    // One text for the requests that go to one path: what is kept by URL below, need not read it anew each time.
+    // One text for all requests to a path: the HTTP client finds what it keeps by URL without reading it anew.
     const absolute = OneEntryCache.make(
       (path) => HttpClientRequest.prependUrl(HttpClientRequest.get(path), config.baseUrl).url
     )

@@ -41,7 +41,7 @@ class OnTheirWay {
 export interface Deadlines {
   /**
    * Cuts the effect off when it takes longer, and fails with `orElse` once its finalizers have run. It runs in a fiber of
-   * its own, with the context of the one that is given: the one that waits for it.
+   * its own, with the context of `waiting`.
    */
   readonly within: <A, E, E2>(
     waiting: Fiber.Fiber<unknown, unknown>,

@@ -20,7 +20,7 @@ export const without = Effect.provideService(HttpClient.TracerDisabledWhen, Func
 
 /**
  * The one span of a request, which the HTTP client makes and whose `traceparent` goes out with it, with what the client
- * cannot know: the operation, and how often this request was sent before. For the fiber that sends it.
+ * cannot know: the operation, and how often this request was sent before. For a fiber with the context it is sent in.
  */
 export const request = <A, E, R>(
   fiber: Fiber.Fiber<unknown, unknown>,

@@ -43,10 +43,10 @@ const defaultConcurrency = 16
 const defaultGracePeriod: Duration.Input = "10 seconds"
 
 /**
- * Outcomes that may wait for their turn to be recorded, for each letter that is sent at once. With fewer, those who send wait
- * for the disk; with more, more is sent that cannot be recorded, should it be full.
+ * Outcomes that may wait to be recorded, for each letter that is sent at once; as many are recorded together. With fewer,
+ * those who send wait for the disk; with more, more is sent that cannot be recorded, should it be full.
  */
-const maxUnrecorded = 2
+const maxWaiting = 2
 
 /** Starts a run, or goes on with one that was cut off. */
 export const start = Effect.fnUntraced(function* (selection: Selection, identity: RunIdentity) {
@@ -90,7 +90,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
   const backlog = yield* Backlog.make(concurrency, origin.heldKeys)
   const notifications = yield* notifier.start
   const halting = yield* Latch.make()
-  const dealt = yield* Queue.bounded<Settlement.Dealt, Cause.Done>(maxUnrecorded * concurrency)
+  const dealt = yield* Queue.bounded<Settlement.Dealt, Cause.Done>(maxWaiting * concurrency)
   const told = yield* Queue.bounded<ReplayOutcome, EventBridgeError | ReplayHalted | Cause.Done>(concurrency)
 
   let halted: HaltCause | undefined

@@ -32,6 +32,7 @@ const setUp = Effect.gen(function* () {
   const breaker = ServiceBreaker.make(circuit, { clock: yield* Clock.Clock, health, key })
   const execute = (self: Effect.Effect<Answer, TryReason>) => breaker.execute(() => self)
   return {
+    make: breaker.execute,
     execute,
     state: breaker.state,
     health,
@@ -92,6 +93,26 @@ describe("ServiceBreaker", () => {
       assert.strictEqual(yield* stateTag, "Closed")
       yield* Effect.repeat(tagOf(refused), times(2))
       assert.strictEqual(yield* stateTag, "Closed")
+    }).pipe(onMemory)
+  )
+
+  it.effect("a try that the circuit refuses is not even made", () =>
+    Effect.gen(function* () {
+      const { make, tagOf } = yield* setUp
+      yield* Effect.repeat(tagOf(refused), times(3))
+      let made = 0
+      const attempt = make(() => {
+        made++
+        return good
+      })
+      assert.strictEqual((yield* Effect.flip(attempt))._tag, "CircuitBreakerError")
+      assert.strictEqual(made, 0)
+      yield* TestClock.adjust("1 second")
+      yield* attempt
+      assert.strictEqual(made, 1)
+      // Well again, and asked no more.
+      yield* attempt
+      assert.strictEqual(made, 2)
     }).pipe(onMemory)
   )
 

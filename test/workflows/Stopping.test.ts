@@ -272,8 +272,8 @@ describe("whoever pulls the outcomes", () => {
         )(100)
       })
       const { length } = arrivals
-      // One is being looked at; as many as are sent at once are to be told, or with a worker, and twice as many each are
-      // recorded, or wait for that.
+      // One is being looked at; behind it, in multiples of what is sent at once: 1 to be told, 2 recorded, 2 that wait for
+      // that, and 1 with the workers.
       assert.isAtMost(length, 1 + 6 * request.concurrency)
       const stoppedAt = yield* Clock.currentTimeMillis
       yield* Effect.forkChild(Fiber.interrupt(fiber))
