@@ -16,6 +16,7 @@ import {
   mortal,
   onEmulator,
   stats,
+  steps,
   topicId,
   world
 } from "./support/Harness.ts"
@@ -158,12 +159,7 @@ describe("letters of one key", () => {
   it.effect("are read ahead, but not without end", () =>
     Effect.gen(function* () {
       const fiber = yield* Effect.forkChild(run({ concurrency: 2, pageSize: 10 }))
-      yield* drive(fiber, {
-        until: (
-          (left) => () =>
-            left-- === 0
-        )(200)
-      })
+      yield* drive(fiber, { until: steps(200) })
       // 64 letters at most before a page is read, and one page is fetched beside.
       assert.isAtMost(count((yield* stats).requests, listRoute), 9)
       yield* Effect.forkChild(Fiber.interrupt(fiber))

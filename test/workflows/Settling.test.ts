@@ -35,6 +35,7 @@ import {
   putRoute,
   settle,
   stats,
+  steps,
   tokenRoute,
   topicId,
   world
@@ -44,11 +45,6 @@ type Event =
   | { readonly is: "arrived"; readonly key: string }
   | { readonly is: "recorded"; readonly eventId: string }
   | { readonly is: "saved"; readonly checkpoint: RunCheckpoint }
-
-const steps = (times: number) => {
-  let left = times
-  return () => left-- === 0
-}
 
 /** Checkpoints that take a while, note when they are kept, and fail when told to. */
 const recordedCheckpoints = (events: Array<Event>, delay: Duration.Input) =>

@@ -20,6 +20,7 @@ import {
   putRoute,
   settle,
   stats,
+  steps,
   topicId,
   world
 } from "./support/Harness.ts"
@@ -265,12 +266,7 @@ describe("whoever pulls the outcomes", () => {
     return Effect.gen(function* () {
       const run = yield* start()
       const fiber = yield* Effect.forkChild(Effect.result(Stream.runForEach(run.outcomes, () => Effect.never)))
-      yield* drive(fiber, {
-        until: (
-          (left) => () =>
-            left-- === 0
-        )(100)
-      })
+      yield* drive(fiber, { until: steps(100) })
       const { length } = arrivals
       // One is being looked at; behind it, in multiples of what is sent at once: 1 to be told, 2 recorded, 2 that wait for
       // that, and 1 with the workers.

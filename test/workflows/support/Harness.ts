@@ -72,6 +72,12 @@ export const drive = Effect.fnUntraced(function* <A, E>(
   }
 })
 
+/** For `drive`: so many steps are enough. */
+export const steps = (times: number) => {
+  let left = times
+  return (): boolean => left-- === 0
+}
+
 /** Runs an effect to its end, moving time on for as long as it takes. */
 export const driven = <A, E, R>(effect: Effect.Effect<A, E, R>, stepMillis?: number) =>
   Effect.gen(function* () {
