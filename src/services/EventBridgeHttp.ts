@@ -82,8 +82,8 @@ export class EventBridgeHttp extends Context.Service<
     )
 
     // The letters of a queue are of one topic, as a rule.
-    const pathTo = OneEntryCache.make((id) =>
-      Result.map(decodeTopicId(id), (topicId) => urls.deadLetters.replay({ params: { topicId } }))
+    const pathTo = OneEntryCache.make((topicId) =>
+      Result.map(decodeReplayParams({ topicId }), (params) => urls.deadLetters.replay({ params }))
     )
     const probeOf = OneEntryCache.make((topicId) =>
       probe({
@@ -212,7 +212,7 @@ const header = (idempotencyKey: string) => ({ "idempotency-key": IdempotencyKey.
 
 const urls = HttpApiClient.urlBuilder(EventBridgeApi)
 
-const decodeTopicId = Schema.decodeUnknownResult(PathSegment)
+const decodeReplayParams = Schema.decodeUnknownResult(Schema.Struct({ topicId: PathSegment }))
 
 const contentType = "application/json"
 
@@ -220,7 +220,7 @@ const contentType = "application/json"
 const replayRequest = (path: string, { body: json, idempotencyKey }: ReplayRequest) => {
   const body = HttpBody.text(json, contentType)
   const headers = Headers.fromRecordUnsafe({
-    "idempotency-key": IdempotencyKey.toHeader(idempotencyKey),
+    ...header(idempotencyKey),
     "content-type": contentType,
     "content-length": String(body.contentLength)
   })

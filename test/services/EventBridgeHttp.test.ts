@@ -270,16 +270,16 @@ describe("EventBridgeHttp and the ids in its paths", () => {
       const http = yield* EventBridgeHttp
       const write = { definition: definition("a-name"), idempotencyKey: "key" }
       const all = [
-        http.getSubscription(id),
-        http.updateSubscription(id, write),
-        http.deleteSubscription(id),
-        http.deliveryStatus(id),
-        http.replay(replayOf("evt_1", id))
-      ]
-      for (const each of all) {
+        ["id", http.getSubscription(id)],
+        ["id", http.updateSubscription(id, write)],
+        ["id", http.deleteSubscription(id)],
+        ["id", http.deliveryStatus(id)],
+        ["topicId", http.replay(replayOf("evt_1", id))]
+      ] as const
+      for (const [member, each] of all) {
         const { message, reason } = yield* Effect.flip(Effect.asVoid(each))
         assert.strictEqual(reason._tag, "UnknownFailure")
-        assert.match(message, /the request is not valid: Expected (?:an id|a value)/)
+        assert.match(message, new RegExp(`the request is not valid: Expected .+ at \\["${member}"\\]`, "s"))
       }
       assert.lengthOf(yield* calls, 0)
     }).pipe(withHttp(emptyPage))
