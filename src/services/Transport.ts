@@ -104,19 +104,27 @@ export class Transport extends Context.Service<
             Effect.mapError((error) => new UnknownFailure({ detail: `the rate limiter failed: ${error.message}` }))
           )
 
-    const guarded = (attempt: Try, progress: Progress) => {
+    const noteFailure = (reason: TryReason, progress: Progress): void => {
+      progress.ambiguous ||= reason.isAmbiguous
+      progress.previousFailureAt = progress.lastFailureAt
+      progress.lastFailureAt = clock.currentTimeMillisUnsafe()
+    }
+
+    /** Sends once; `orElse` is what a failure leads to, or the circuit being open. */
+    const guarded = <E>(
+      attempt: Try,
+      progress: Progress,
+      orElse: (error: TryReason | CircuitBreaker.CircuitBreakerError) => Effect.Effect<Answer, E>
+    ): Effect.Effect<Answer, E> => {
       const tried = breaker.execute(() => {
         const resends = progress.tries++
         const sending = exchange(attempt, resends)
         return resends === 0 ? sending : Effect.andThen(metrics.retry(attempt.operation), sending)
       })
-      return rateLimit === undefined ? tried : Effect.andThen(rateLimit, tried)
-    }
-
-    const noteFailure = (reason: TryReason, progress: Progress): void => {
-      progress.ambiguous ||= reason.isAmbiguous
-      progress.previousFailureAt = progress.lastFailureAt
-      progress.lastFailureAt = clock.currentTimeMillisUnsafe()
+      return Effect.catch(rateLimit === undefined ? tried : Effect.andThen(rateLimit, tried), (error) => {
+        if (!isRejection(error)) noteFailure(error, progress)
+        return orElse(error)
+      })
     }
 
     /** Asks the probe once. A rate limit is an answer, too: who gives it is alive. */
@@ -149,9 +157,8 @@ export class Transport extends Context.Service<
     /** A call without a probe is its own: it is repeated while the breaker is not closed, and what fails does not count. */
     const sendProbing = (attempt: Try, progress: Progress) =>
       untilBack(
-        Effect.catch(guarded(attempt, progress), (error): Effect.Effect<never, TryReason | Held> => {
+        guarded(attempt, progress, (error): Effect.Effect<never, TryReason | Held> => {
           if (isRejection(error)) return Effect.fail(held(error))
-          noteFailure(error, progress)
           if (!error.isRetryable) return Effect.fail(error)
           return Effect.flatMap(breaker.state, (state) =>
             Effect.fail(Option.exists(state, ({ _tag }) => _tag !== "Closed") ? held(error) : error)
@@ -162,11 +169,9 @@ export class Transport extends Context.Service<
     const send = (attempt: Try, progress: Progress): Effect.Effect<Answer, TryError | EventBridgeError> => {
       const { probe } = progress
       if (probe === undefined) return sendProbing(attempt, progress)
-      return Effect.catch(guarded(attempt, progress), (error) => {
-        if (isRejection(error)) return Effect.andThen(awaitClosed(probe), send(attempt, progress))
-        noteFailure(error, progress)
-        return Effect.fail(error)
-      })
+      return guarded(attempt, progress, (error): Effect.Effect<Answer, TryError | EventBridgeError> =>
+        isRejection(error) ? Effect.andThen(awaitClosed(probe), send(attempt, progress)) : Effect.fail(error)
+      )
     }
 
     /** What a call does after its first failure. Set up only then: it costs more than a call that succeeds. */
