@@ -1,4 +1,4 @@
-import { Context, Effect, Layer, Result, Stream, type Scope } from "effect"
+import { Context, Effect, Exit, Layer, Result, Scope, Stream } from "effect"
 import { clientVersion } from "../domain/ClientVersion.ts"
 import { increase, increaseBounded, noReason } from "../domain/Counts.ts"
 import type { EventBridgeError } from "../domain/EventBridgeError.ts"
@@ -47,7 +47,10 @@ export type StartError =
 export class Replay extends Context.Service<
   Replay,
   {
-    /** Starts a run for those who want its outcomes one by one, and its report whenever they like. */
+    /**
+     * Starts a run for those who want its outcomes one by one, and its report whenever they like. No other process works on
+     * it until its outcomes have ended, or the scope has.
+     */
     readonly start: (request: RunRequest) => Effect.Effect<ReplayRun.ReplayRun, StartError, Scope.Scope>
     /** The outcomes of a run, which is stopped when they are pulled no more. */
     readonly stream: (request: RunRequest) => Stream.Stream<ReplayOutcome, StartError | ReplayHalted>
@@ -87,7 +90,13 @@ export class Replay extends Context.Service<
 
     const start = Effect.fnUntraced(function* (request: RunRequest) {
       const selection = yield* ReplayOptions.resolve(request, ReplayOptions.checkRun(request))
-      return yield* ReplayRun.start(selection, request)
+      // A run that has ended, or could not start, is nobody's any more, however long the caller's scope goes on.
+      const scope = yield* Scope.fork(yield* Effect.scope)
+      const run = yield* ReplayRun.start(selection, request).pipe(
+        Scope.provide(scope),
+        Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+      )
+      return { ...run, outcomes: Stream.onExit(run.outcomes, (exit) => Scope.close(scope, exit)) }
     }, Effect.provideContext(services))
 
     const stream = (request: RunRequest) => Stream.unwrap(Effect.map(start(request), ({ outcomes }) => outcomes))
