@@ -27,6 +27,7 @@ import { DeadLetterQueue } from "./DeadLetterQueue.ts"
 import { LetterSelection } from "./LetterSelection.ts"
 import * as ReplayOptions from "./ReplayOptions.ts"
 import * as ReplayRun from "./ReplayRun.ts"
+import * as RunClaim from "./RunClaim.ts"
 
 /** What a run is asked to do. */
 export interface RunRequest extends ReplayOptions.ReplayOptions, ReplayOptions.RunIdentity {}
@@ -92,7 +93,12 @@ export class Replay extends Context.Service<
       const selection = yield* ReplayOptions.resolve(request, ReplayOptions.checkRun(request))
       // A run that has ended, or could not start, is nobody's any more, however long the caller's scope goes on.
       const scope = yield* Scope.fork(yield* Effect.scope)
-      const run = yield* ReplayRun.start(selection, request).pipe(
+      const run = yield* RunClaim.claim(request, selection.options).pipe(
+        Effect.flatMap((claim) =>
+          claim._tag === "Completed"
+            ? Effect.as(Scope.close(scope, Exit.void), ReplayRun.finished(claim.report))
+            : ReplayRun.start(selection, request, claim)
+        ),
         Scope.provide(scope),
         Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
       )

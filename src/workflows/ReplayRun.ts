@@ -17,7 +17,7 @@ import { LetterSelection } from "./LetterSelection.ts"
 import { PageLedger } from "./PageLedger.ts"
 import * as PageReader from "./PageReader.ts"
 import { defaultMaxFailureShare, type RunIdentity, type Selection } from "./ReplayOptions.ts"
-import * as RunClaim from "./RunClaim.ts"
+import type * as RunClaim from "./RunClaim.ts"
 import * as RunWatch from "./RunWatch.ts"
 import * as Settlement from "./Settlement.ts"
 
@@ -27,7 +27,8 @@ export interface ReplayRun {
   /**
    * What became of each letter, as it is known and recorded. Fails with `ReplayHalted` when the run stops before the end
    * of the queue, or with the `EventBridgeError` itself when not even a first page could be read. Whoever ceases to pull
-   * them, or is interrupted, stops the run: that takes as long as letters are in flight, within `gracePeriod`.
+   * them, or is interrupted, stops the run: that takes as long as letters are in flight, within `gracePeriod`. Pulled for
+   * the first time when the scope it was started in has closed, the run halts as one that was stopped.
    */
   readonly outcomes: Stream.Stream<ReplayOutcome, EventBridgeError | ReplayHalted>
   /** The report as it stands: final once `outcomes` has ended. */
@@ -48,8 +49,12 @@ const defaultGracePeriod: Duration.Input = "10 seconds"
  */
 const maxWaiting = 2
 
-/** Starts a run, or goes on with one that was cut off. */
-export const start = Effect.fnUntraced(function* (selection: Selection, identity: RunIdentity) {
+/** Starts a run that was claimed, or goes on with it where it was cut off. */
+export const start = Effect.fnUntraced(function* (
+  selection: Selection,
+  identity: RunIdentity,
+  { checkpoint: origin, lease }: RunClaim.Claimed
+) {
   const audit = yield* Audit
   const clock = yield* Clock.Clock
   const http = yield* EventBridgeHttp
@@ -63,9 +68,6 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
     maxFailureShare = defaultMaxFailureShare
   } = identity
 
-  const claim = yield* RunClaim.claim(identity, options)
-  if (claim._tag === "Completed") return finished(claim.report)
-  const { checkpoint: origin, lease } = claim
   const { initiatedAt, runId } = origin
   const claimedAt = clock.currentTimeMillisUnsafe()
   const watch = yield* RunWatch.start(runId, options)
@@ -94,30 +96,37 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
   const told = yield* Queue.bounded<ReplayOutcome, EventBridgeError | ReplayHalted | Cause.Done>(concurrency)
 
   let halted: HaltCause | undefined
+  let hasDied = false
   let notified: ReplayReport["notifications"] = { delivered: 0, failed: 0, dropped: 0 }
   let final: ReplayReport | undefined
   let inFlight = 0
 
   const elapsedMillis = (): number => origin.elapsedMillis + clock.currentTimeMillisUnsafe() - claimedAt
 
+  const why = (): string | undefined =>
+    hasDied ? "a defect ended it, which is in the failure of its outcomes" : halted?.message
+
   const makeReport = (status: ReplayReport["status"]) =>
-    Effect.map(audit.head, (auditHead): ReplayReport => ({
-      runId,
-      topicId: options.topicId,
-      status,
-      initiatedAt,
-      ...countsOf(ledger.seen),
-      seconds: elapsedMillis() / 1000,
-      notifications: notified,
-      auditHead: auditHead?.hash ?? null,
-      stopped: {
-        pages: ledger.position.settledPages,
-        ...(status === "halted" && ledger.position.pageToken !== undefined
-          ? { pageToken: ledger.position.pageToken }
-          : {}),
-        ...(halted === undefined ? {} : { why: halted.message })
+    Effect.map(audit.head, (auditHead): ReplayReport => {
+      const reason = why()
+      return {
+        runId,
+        topicId: options.topicId,
+        status,
+        initiatedAt,
+        ...countsOf(ledger.seen),
+        seconds: elapsedMillis() / 1000,
+        notifications: notified,
+        auditHead: auditHead?.hash ?? null,
+        stopped: {
+          pages: ledger.position.settledPages,
+          ...(status === "halted" && ledger.position.pageToken !== undefined
+            ? { pageToken: ledger.position.pageToken }
+            : {}),
+          ...(reason === undefined ? {} : { why: reason })
+        }
       }
-    }))
+    })
 
   const checkpoint = yield* CheckpointWriter.make({
     origin,
@@ -190,7 +199,7 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
   const settleGroup = (group: ReadonlyArray<Settlement.Dealt>) =>
     settle(group).pipe(
       Effect.flatMap((tooMany) => (tooMany === undefined ? Effect.void : halt(tooMany))),
-      Effect.andThen(countInFlight(-group.length)),
+      Effect.andThen(Effect.suspend(() => countInFlight(-group.length))),
       Effect.andThen(
         Queue.offerAll(
           told,
@@ -208,57 +217,78 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
 
   const isDone = (): boolean => reader.isAtEnd && ledger.isSettled
 
+  /** A run whose completion is kept is complete, whatever it is asked from then on. */
+  const complete = Effect.gen(function* () {
+    const completed = yield* makeReport("completed")
+    yield* checkpoint.complete(completed)
+    halted = undefined
+    final = completed
+  })
+
   const finish = Effect.gen(function* () {
     notified = yield* notifications.drain
     // Asked to stop, but there was nothing left to do.
     if (halted?._tag === "RunStopped" && isDone()) halted = undefined
     ledger.retract()
-    const completed = halted === undefined ? yield* makeReport("completed") : null
-    if (reader.isAnyPageRead || completed !== null)
-      yield* Effect.catch(completed === null ? checkpoint.save : checkpoint.complete(completed), halt)
-    return completed
+    if (halted === undefined) yield* Effect.catch(complete, halt)
+    else if (reader.isAnyPageRead) yield* Effect.catch(checkpoint.save, halt)
   })
 
-  const conclude = Effect.fnUntraced(function* (completed: ReplayReport | null) {
+  const conclude = Effect.gen(function* () {
+    if (halted === undefined) return
     const reason = halted
-    final = reason === undefined && completed !== null ? completed : yield* makeReport("halted")
-    if (reason === undefined) return
+    final = yield* makeReport("halted")
     if (!reader.isAnyPageRead && reason._tag === "EventBridgeError") return yield* reason
     return yield* new ReplayHalted({ reason, report: final })
+  })
+
+  /** Of a defect the failure of `outcomes` tells; here it is only that the run does not go on. */
+  const die = Effect.gen(function* () {
+    if (final !== undefined) return
+    hasDied = true
+    final = yield* makeReport("halted")
   })
 
   const work = together(sending, settling).pipe(
     // Those that were cut off, or could not be recorded.
     Effect.ensuring(Effect.suspend(() => countInFlight(-inFlight))),
     Effect.andThen(finish),
-    Effect.flatMap(conclude),
+    Effect.andThen(conclude),
+    Effect.onError(() => die),
     (self) => watch.around(self, report)
   )
 
   const stop = Effect.suspend(() => (final === undefined ? halt(new RunStopped()) : Effect.void))
 
   let working: Fiber.Fiber<unknown> | undefined
+  // Once, however many pull. A fiber of its own: the interruption of whoever pulls does not cut off what is in flight.
+  const begin = yield* Effect.cached(
+    Effect.map(Effect.forkDetach(Queue.into(work, told)), (fiber) => {
+      working = fiber
+    })
+  )
 
   /** When nobody pulls any more: what is in flight is awaited, and nobody is left to tell but the log. */
   const abandon = Effect.gen(function* () {
-    if (working === undefined) return
-    const isOver = final !== undefined
+    if (working === undefined || working.pollUnsafe() !== undefined) return
     yield* stop
     // What is still told must find room; a failure of the run is in its report.
-    if (!isOver) yield* Effect.exit(Effect.forever(Queue.takeAll(told)))
+    yield* Effect.exit(Effect.forever(Queue.takeAll(told)))
     yield* Fiber.await(working)
-    const { letters: read, stopped } = yield* report
-    if (!isOver && halted !== undefined) {
-      yield* Effect.logInfo(`run ${runId} halted after ${read} letters: ${stopped.why}`)
-    }
+    const { letters: read, status, stopped } = yield* report
+    if (status === "halted") yield* Effect.logInfo(`run ${runId} halted after ${read} letters: ${stopped.why}`)
+  })
+  /** Whoever pulls from now on learns that the run has stopped. */
+  const giveUp = Effect.gen(function* () {
+    yield* stop
+    final = yield* makeReport("halted")
   })
   // Before what the run works with is given back.
-  yield* Effect.addFinalizer(() => abandon)
+  yield* Effect.addFinalizer(() => (working === undefined ? giveUp : abandon))
 
   const outcomes = Stream.unwrap(
     Effect.gen(function* () {
-      // A fiber of its own: the interruption of whoever pulls does not cut off what is in flight.
-      working ??= yield* Effect.forkDetach(Queue.into(work, told))
+      yield* Effect.uninterruptible(begin)
       yield* Effect.addFinalizer(() => abandon)
       return Stream.fromQueue(told)
     })
@@ -270,7 +300,8 @@ export const start = Effect.fnUntraced(function* (selection: Selection, identity
 const together = <E1, R1, E2, R2>(one: Effect.Effect<void, E1, R1>, other: Effect.Effect<void, E2, R2>) =>
   Effect.all([one, other], { concurrency: "unbounded", discard: true })
 
-const finished = (report: ReplayReport): ReplayRun => ({
+/** A run that is complete: nothing is sent. */
+export const finished = (report: ReplayReport): ReplayRun => ({
   runId: report.runId,
   outcomes: Stream.empty,
   report: Effect.succeed(report),

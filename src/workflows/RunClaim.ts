@@ -8,10 +8,15 @@ import { Checkpoints } from "../services/Checkpoints.ts"
 import type { Lease } from "../services/LeaseKeeper.ts"
 import type { RunIdentity } from "./ReplayOptions.ts"
 
-/** A run that no other process works on until the scope closes, and its checkpoint; or the report of one that is complete. */
-export type RunClaim =
-  | { readonly _tag: "Completed"; readonly report: ReplayReport }
-  | { readonly _tag: "Claimed"; readonly checkpoint: RunCheckpoint; readonly lease: Lease }
+/** A run that no other process works on until the scope closes. */
+export interface Claimed {
+  readonly _tag: "Claimed"
+  readonly checkpoint: RunCheckpoint
+  readonly lease: Lease
+}
+
+/** A run to work on, or the report of one that is complete. */
+export type RunClaim = Claimed | { readonly _tag: "Completed"; readonly report: ReplayReport }
 
 /** Claims the run of this id; a new one where there is no id, or no checkpoint under it. */
 export const claim = Effect.fnUntraced(function* (

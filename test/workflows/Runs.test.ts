@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Fiber, Layer, Stream } from "effect"
+import { Deferred, Duration, Effect, Fiber, Layer } from "effect"
 import { KeyValueStore } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { Fault } from "../../src/emulator/index.ts"
@@ -22,7 +22,6 @@ import {
 const night: RunRequest = { topicId, runId: "night", pageSize: 10, concurrency: 1 }
 
 const run = (request: RunRequest = night) => Effect.flatMap(Replay, (replay) => replay.run(request))
-const starting = (request: RunRequest = night) => Effect.flatMap(Replay, (replay) => replay.start(request))
 const forget = (runId: string) => Effect.flatMap(Replay, (replay) => replay.forget(runId))
 const runs = Effect.flatMap(Replay, (replay) => replay.runs)
 
@@ -196,36 +195,4 @@ describe("a run that is in progress", () => {
       }).pipe(Effect.provide(Layer.provide(library(), leases)))
     }).pipe(Effect.provide(world(service.options)))
   })
-})
-
-describe("a run whose scope goes on", () => {
-  it.effect("is nobody's any more once it has ended, or could not go on", () => {
-    const service = slow()
-    return Effect.gen(function* () {
-      const first = yield* starting()
-      const fiber = yield* Effect.forkChild(Effect.result(Stream.runDrain(first.outcomes)))
-      yield* drive(fiber, { until: () => service.arrived >= 12 })
-      assert.strictEqual((yield* runs)[0]?.state, "running")
-      yield* first.stop
-      yield* drive(fiber)
-      assert.strictEqual((yield* runs)[0]?.state, "halted")
-      assert.strictEqual((yield* first.report).status, "halted")
-
-      const mismatch = yield* Effect.flip(starting({ ...night, pageSize: 7 }))
-      assert.strictEqual(mismatch._tag, "CheckpointMismatch")
-
-      const second = yield* starting()
-      yield* driven(Stream.runDrain(second.outcomes))
-      assert.deepInclude(yield* second.report, { status: "completed", success: 40 })
-      assert.deepStrictEqual((yield* stats).deliveries, once(keys(40)))
-    }).pipe(Effect.scoped, Effect.provide(onEmulator(service.options)))
-  })
-
-  it.effect("is nobody's either when it could not start at all", () =>
-    Effect.gen(function* () {
-      const first = yield* Effect.flip(starting())
-      assert.strictEqual(first._tag, "EventBridgeError")
-      assert.deepStrictEqual(yield* Effect.flip(starting()), first)
-    }).pipe(Effect.scoped, Effect.provide(onEmulator({ scopes: ["eventbridge:read"] })))
-  )
 })

@@ -1,0 +1,187 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Logger, Metric, Scheduler, Stream } from "effect"
+import { KeyValueStore } from "effect/persistence"
+import { type EmulatorOptions, Fault } from "../../src/emulator/index.ts"
+import { Audit, AuditError, Metrics, Replay, ReplayHalted, type RunRequest } from "../../src/index.ts"
+import {
+  count,
+  drive,
+  driven,
+  keys,
+  letters,
+  library,
+  once,
+  onEmulator,
+  putRoute,
+  stats,
+  topicId,
+  world
+} from "./support/Harness.ts"
+
+const night: RunRequest = { topicId, runId: "night", pageSize: 10, concurrency: 4 }
+
+const starting = (request: RunRequest = night) => Effect.flatMap(Replay, (replay) => replay.start(request))
+const runs = Effect.flatMap(Replay, (replay) => replay.runs)
+
+/** A service that takes a tenth of a second a letter. */
+const slow = () => {
+  const service = {
+    arrived: 0,
+    options: {
+      queue: letters(40),
+      script: ({ route }: { readonly route: string }) => {
+        if (route !== "replay") return undefined
+        service.arrived++
+        return Fault.Slow({ delay: Duration.millis(100) })
+      }
+    } satisfies EmulatorOptions
+  }
+  return service
+}
+
+/** The library with an audit that does something else with some of its records. */
+const withAudit = (instead: (eventId: string) => Effect.Effect<void, AuditError> | undefined) =>
+  Layer.provide(
+    library(),
+    Layer.effect(
+      Audit,
+      Effect.map(Audit, ({ head, record }) =>
+        Audit.of({
+          head,
+          record: (added) => {
+            const others = added.map((one) => ("event_id" in one ? instead(one.event_id) : undefined))
+            return others.find((one) => one !== undefined) ?? record(added)
+          }
+        })
+      )
+    )
+  )
+
+const apart = Effect.provideService(Metric.MetricRegistry, new Map())
+
+describe("a run whose scope goes on", () => {
+  it.effect("is nobody's any more once it has ended, or could not go on", () => {
+    const service = slow()
+    return Effect.gen(function* () {
+      const first = yield* starting()
+      const fiber = yield* Effect.forkChild(Effect.result(Stream.runDrain(first.outcomes)))
+      yield* drive(fiber, { until: () => service.arrived >= 12 })
+      assert.strictEqual((yield* runs)[0]?.state, "running")
+      yield* first.stop
+      yield* drive(fiber)
+      assert.strictEqual((yield* runs)[0]?.state, "halted")
+      assert.strictEqual((yield* first.report).status, "halted")
+
+      const mismatch = yield* Effect.flip(starting({ ...night, pageSize: 7 }))
+      assert.strictEqual(mismatch._tag, "CheckpointMismatch")
+
+      const second = yield* starting()
+      yield* driven(Stream.runDrain(second.outcomes))
+      assert.deepInclude(yield* second.report, { status: "completed", success: 40 })
+      assert.deepStrictEqual((yield* stats).deliveries, once(keys(40)))
+    }).pipe(Effect.scoped, Effect.provide(onEmulator(service.options)))
+  })
+
+  it.effect("is nobody's either when it could not start at all", () =>
+    Effect.gen(function* () {
+      const first = yield* Effect.flip(starting())
+      assert.strictEqual(first._tag, "EventBridgeError")
+      assert.deepStrictEqual(yield* Effect.flip(starting()), first)
+    }).pipe(Effect.scoped, Effect.provide(onEmulator({ scopes: ["eventbridge:read"] })))
+  )
+})
+
+describe("outcomes", () => {
+  it.effect("that are pulled only when the scope of their run has closed halt, and nothing is sent", () =>
+    Effect.gen(function* () {
+      const run = yield* Effect.scoped(starting())
+      assert.deepInclude(yield* run.report, { status: "halted", letters: 0 })
+      const error = yield* Effect.flip(driven(Stream.runDrain(run.outcomes)))
+      assert.instanceOf(error, ReplayHalted)
+      assert.strictEqual(error.reason._tag, "RunStopped")
+      assert.deepStrictEqual((yield* stats).deliveries, {})
+      assert.deepStrictEqual(yield* runs, [])
+    }).pipe(Effect.provide(onEmulator({ queue: letters(40) })))
+  )
+
+  it.effect("that several pull at once are those of one run, whatever turns they take", () =>
+    Effect.gen(function* () {
+      for (let turns = 3; turns <= 12; turns++) {
+        const { outcomes, report } = yield* starting({ ...night, runId: `turns-${turns}` })
+        const pulling = Effect.exit(Stream.runCount(outcomes))
+        const both = Effect.all([pulling, pulling], { concurrency: 2 })
+        yield* driven(Effect.provideService(both, Scheduler.MaxOpsBeforeYield, turns))
+        assert.deepInclude(yield* report, { status: "completed", letters: 4 })
+      }
+      const { deliveries, requests } = yield* stats
+      assert.deepStrictEqual(deliveries, once(keys(4)))
+      assert.strictEqual(count(requests, putRoute), 4 * 10)
+    }).pipe(Effect.scoped, Effect.provide(onEmulator({ queue: letters(4) })))
+  )
+})
+
+describe("a run that cannot go on", () => {
+  it.effect("as its audit fails leaves no letter in flight", () =>
+    Effect.gen(function* () {
+      const full = new AuditError({ sink: "audit.jsonl", detail: "no space left" })
+      yield* driven(Effect.flip(Effect.flatMap(Replay, (replay) => replay.run(night)))).pipe(
+        Effect.provide(withAudit((eventId) => (eventId === "evt_15" ? Effect.fail(full) : undefined)))
+      )
+      const inFlight = (yield* Metrics.snapshot).flatMap((one) =>
+        one.name === "cxone_eventbridge_letters_in_flight" && one.type === "gauge" ? one.value : []
+      )
+      assert.deepStrictEqual(inFlight, [0])
+    }).pipe(Effect.provide(world({ queue: letters(40) })), apart)
+  )
+
+  it.effect("for a defect fails with it, and its report tells that it has ended", () => {
+    const logged: Array<unknown> = []
+    return Effect.gen(function* () {
+      const { outcomes, report } = yield* starting()
+      const exit = yield* driven(Effect.exit(Stream.runDrain(outcomes)))
+      assert.isTrue(Exit.isFailure(exit) && Cause.squash(exit.cause) === "torn")
+      const { status, stopped } = yield* report
+      assert.strictEqual(status, "halted")
+      assert.strictEqual(stopped.why, "a defect ended it, which is in the failure of its outcomes")
+      assert.deepStrictEqual(logged, [])
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(withAudit((eventId) => (eventId === "evt_15" ? Effect.die("torn") : undefined))),
+      Effect.provide(world({ queue: letters(40) })),
+      Effect.provide(Logger.layer([Logger.make(({ message }) => void logged.push(message))]))
+    )
+  })
+})
+
+describe("a run that is stopped while its end is being kept", () => {
+  it.effect("is complete, as what is kept of it says", () =>
+    Effect.gen(function* () {
+      const reached = yield* Deferred.make<void>()
+      const store = Layer.effect(
+        KeyValueStore.KeyValueStore,
+        Effect.map(KeyValueStore.KeyValueStore, (values) =>
+          KeyValueStore.make({
+            ...values,
+            set: (key, value) =>
+              String(value).includes('"status":"completed"')
+                ? Effect.andThen(
+                    Deferred.succeed(reached, undefined),
+                    Effect.delay(values.set(key, value), "500 millis")
+                  )
+                : values.set(key, value)
+          })
+        )
+      )
+      yield* Effect.gen(function* () {
+        const { outcomes, report, stop } = yield* starting()
+        const fiber = yield* Effect.forkChild(Stream.runDrain(outcomes))
+        yield* drive(fiber, { until: () => Deferred.isDoneUnsafe(reached) })
+        yield* stop
+        yield* drive(fiber)
+        yield* Fiber.join(fiber)
+        assert.deepInclude(yield* report, { status: "completed", success: 40 })
+        assert.strictEqual((yield* runs)[0]?.state, "completed")
+      }).pipe(Effect.scoped, Effect.provide(Layer.provide(library(), store)))
+    }).pipe(Effect.provide(world({ queue: letters(40) })))
+  )
+})
