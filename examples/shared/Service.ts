@@ -1,7 +1,7 @@
 // Which EventBridge a program works on: the one the environment names, else an emulator of its own over real HTTP.
 import { NodeHttpServer } from "@effect/platform-node"
 import { Config, Effect, Layer, Option, Redacted, References } from "effect"
-import { HttpServer, type HttpServerError } from "effect/http"
+import { HttpClient, type HttpClientError, HttpClientRequest, HttpServer, type HttpServerError } from "effect/http"
 import { createServer } from "node:http"
 import { defaultTopicId, Emulator, EmulatorServer, FaultPlan, type InvalidQueue } from "../../src/emulator/index.ts"
 import * as RegistryStandIn from "./RegistryStandIn.ts"
@@ -40,6 +40,27 @@ export const isConfigured = Effect.map(
   (values) => values.some((value) => Option.exists(value, (text) => text.trim() !== ""))
 )
 
+/** A run goes on only where it was begun, and each emulator has a port of its own: they all go by this one. */
+const emulatorUrl = "http://localhost"
+
+const toEmulator = (address: string) =>
+  Layer.effect(
+    HttpClient.HttpClient,
+    Effect.map(HttpClient.HttpClient, (client) =>
+      // Around it, as what a client maps of its own it maps before whoever uses it has named the URL.
+      HttpClient.makeWith<never, never, HttpClientError.HttpClientError, never>(
+        Effect.flatMap((request) =>
+          client.execute(
+            request.url.startsWith(`${emulatorUrl}/`)
+              ? HttpClientRequest.setUrl(request, address + request.url.slice(emulatorUrl.length))
+              : request
+          )
+        ),
+        Effect.succeed
+      )
+    )
+  )
+
 const emulated = Effect.fnUntraced(function* ({ allowedHosts, faults, letters, tracing }: ServiceOptions) {
   const plan = yield* Effect.fromResult(FaultPlan.parse(Option.getOrElse(faults, () => "none")))
   const server = EmulatorServer.layer.pipe(
@@ -48,17 +69,17 @@ const emulated = Effect.fnUntraced(function* ({ allowedHosts, faults, letters, t
     // The emulator plays somebody else's service: its own spans are none of the program's.
     Layer.provide(Layer.succeed(References.TracerEnabled, false))
   )
-  const library = HttpServer.addressFormattedWith((baseUrl) =>
+  const library = HttpServer.addressFormattedWith((address) =>
     Effect.map(RegistryStandIn.listen, (registryUrl) =>
       EventBridge.layer({
-        baseUrl,
+        baseUrl: emulatorUrl,
         registryUrl,
         clientId: "demo",
         clientSecret: Redacted.make("demo"),
         topicId: defaultTopicId,
         destinations: { allowedHosts },
         tracing
-      })
+      }).pipe(Layer.provide(toEmulator(address)))
     )
   )
   return Layer.provide(Layer.unwrap(library), server)

@@ -72,6 +72,20 @@ const whole = (name: string, value: number, least: number): ReadonlyArray<string
     ? []
     : [`${name} must be a whole number of at least ${least}, not ${value}`]
 
+/** Each wants a connection of its own, of which an address has some 28,000. */
+const maxConcurrency = 10_000
+
+/** Of an id as it stands in the name of a file, which may have 255 bytes with what stands around it. */
+const maxRunIdLength = 190
+
+const runIdIssues = (runId: string): ReadonlyArray<string> => {
+  if (runId.trim() === "") return ["runId must not be empty"]
+  const { length } = encodeURIComponent(runId.toWellFormed())
+  return length > maxRunIdLength
+    ? [`runId is too long: at most ${maxRunIdLength} letters and digits; other characters count for three or more`]
+    : []
+}
+
 /** What is wrong with the options that say how a run is made, not which letters it is for. */
 export const checkRun = ({
   concurrency = 1,
@@ -79,10 +93,11 @@ export const checkRun = ({
   runId = "run"
 }: RunIdentity): ReadonlyArray<string> => [
   ...whole("concurrency", concurrency, 1),
+  ...(concurrency > maxConcurrency ? [`concurrency must be at most ${maxConcurrency}, not ${concurrency}`] : []),
   ...(maxFailureShare >= 0 && maxFailureShare <= 1
     ? []
     : [`maxFailureShare must be from 0 to 1, not ${maxFailureShare}`]),
-  ...(runId.trim() === "" ? ["runId must not be empty"] : [])
+  ...runIdIssues(runId)
 ]
 
 const decodeTopicId = Schema.decodeUnknownResult(TopicId)
@@ -104,6 +119,7 @@ export const resolve = Effect.fnUntraced(function* (options: ReplayOptions, furt
     ...whole("pageSize", pageSize, 1),
     ...whole("maxAttempts", maxAttempts, 1),
     ...(limit === undefined ? [] : whole("limit", limit, 1)),
+    ...(failureReason === "" ? ["failureReason must not be empty: every reason contains that"] : []),
     ...further
   ]
   if (topicId === undefined || issues.length > 0) return yield* new InvalidReplayOptions({ issues })
@@ -111,6 +127,7 @@ export const resolve = Effect.fnUntraced(function* (options: ReplayOptions, furt
   const destination = override === undefined ? null : yield* checkDestination(override, config.destinations)
   return {
     options: {
+      service: config.baseUrl,
       topicId,
       pageSize,
       maxAttempts,

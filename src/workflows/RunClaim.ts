@@ -67,6 +67,7 @@ const newRun = (runId: string, options: RunOptions, initiatedAt: string): RunChe
 const compare = (started: RunOptions, given: RunOptions) =>
   (
     [
+      "service",
       "topicId",
       "pageSize",
       "maxAttempts",

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import { Replay } from "../../src/index.ts"
+import { Replay, type RunRequest } from "../../src/index.ts"
 import { start } from "./support/ForeignServer.ts"
 import {
   addsUp,
@@ -203,6 +203,28 @@ describe("before anything is sent", () => {
       assert.include(error._tag === "EventBridgeError" ? error.hint : "", missing)
       assert.deepStrictEqual((yield* stats).requests, { [tokenRoute]: { "200": 1 } })
     }).pipe(Effect.provide(onEmulator({ scopes })))
+  )
+
+  it.effect("options that would end badly are refused, and nothing is sent", () =>
+    Effect.gen(function* () {
+      const replay = yield* Replay
+      const issuesOf = (request: RunRequest) =>
+        Effect.map(Effect.flip(replay.run({ topicId, ...request })), (error) =>
+          error._tag === "InvalidReplayOptions" ? error.issues : assert.fail(error._tag)
+        )
+      assert.deepStrictEqual(yield* issuesOf({ concurrency: 10_001 }), ["concurrency must be at most 10000, not 10001"])
+      // An unset variable of a script must not stand for every letter.
+      assert.deepStrictEqual(yield* issuesOf({ failureReason: "" }), [
+        "failureReason must not be empty: every reason contains that"
+      ])
+      for (const runId of ["r".repeat(191), "ü".repeat(32), "\ud800".repeat(22)]) {
+        const [issue, ...others] = yield* issuesOf({ runId })
+        assert.match(issue ?? "", /^runId is too long: at most 190 letters and digits/)
+        assert.deepStrictEqual(others, [])
+      }
+      assert.deepStrictEqual((yield* stats).requests, {})
+      yield* replay.run({ topicId, runId: "r".repeat(190), concurrency: 10_000 })
+    }).pipe(Effect.provide(onEmulator({ queue: letters(3) })))
   )
 
   it.effect("a plan needs no right to write", () =>

@@ -418,6 +418,18 @@ describe("a run that is run again under its id", () => {
     )
   )
 
+  it.effect("on another service is refused: its topic of that name has other letters", () =>
+    Effect.gen(function* () {
+      const run = Effect.flatMap(Replay, (replay) => replay.run({ topicId, runId: "r" }))
+      yield* driven(run).pipe(Effect.provide(library()))
+      const baseUrl = "https://tenant.example.com"
+      const error = yield* Effect.flip(run).pipe(Effect.provide(library({ baseUrl })))
+      if (error._tag !== "CheckpointMismatch") return assert.fail(error._tag)
+      const started = "https://api.nicecxone.com"
+      assert.deepStrictEqual(error.differences, [{ option: "service", started, given: baseUrl }])
+    }).pipe(Effect.provide(world({ queue: letters(5) })))
+  )
+
   it.effect("goes on from its checkpoint: pages that are settled are not read again", () =>
     Effect.gen(function* () {
       const request = { topicId, runId: "r", pageSize: 10, concurrency: 2, gracePeriod: 0 }

@@ -5,6 +5,7 @@ export const checkpoint: RunCheckpoint = {
   version: 1,
   runId: "run/1 ü",
   options: {
+    service: "https://api.nicecxone.com",
     topicId: "t",
     pageSize: 50,
     maxAttempts: 5,
