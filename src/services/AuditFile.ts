@@ -1,4 +1,4 @@
-import { DateTime, Effect, FileSystem, Metric, Result, Schedule, Semaphore } from "effect"
+import { DateTime, Effect, Metric, Result, Schedule, Semaphore } from "effect"
 import { Digest } from "effect/crypto"
 import type { AuditHead } from "../domain/AuditLine.ts"
 import type { AuditRecord } from "../domain/AuditRecord.ts"
@@ -32,17 +32,14 @@ const groupRecords = histogram("auditGroups", {})
 
 /** Appends records to a file as a chain of lines, in groups: one write and one sync serve all that wait. */
 export const make = Effect.fnUntraced(function* (
-  path: string,
+  sink: string,
   { durability = "always", rotate = {} }: AuditFileOptions = {}
 ) {
   const digest = yield* Digest.Digest
-  const { failure, giveWay, open, orFail, resume } = yield* AuditSegments.make(path)
+  const { failure, giveWay, open, orFail, path, resume } = yield* AuditSegments.make(sink)
   const append = AuditChain.appender(digest)
   const encoder = new TextEncoder()
-  const fs = yield* FileSystem.FileSystem
-  // Under one name, however it is called; a file that is not there yet has but one.
-  const file = yield* Effect.orElseSucceed(fs.realPath(path), () => path)
-  const lease = yield* Effect.mapError(FileLease.acquire(file), (error) =>
+  const lease = yield* Effect.mapError(FileLease.acquire(path), (error) =>
     error._tag === "LeaseHeld"
       ? failure(`another run, or another program, writes to it: ${error.message}`, error.hint)
       : failure(causesOf(error))

@@ -4,6 +4,7 @@ import { type AuditHead, genesis } from "../domain/AuditLine.ts"
 import { causesOf } from "../domain/Causes.ts"
 import { AuditError } from "../domain/ReplayError.ts"
 import * as AuditTail from "./AuditTail.ts"
+import * as RealPath from "./RealPath.ts"
 import * as SyncedFolder from "./SyncedFolder.ts"
 
 /** The file that is written to. */
@@ -20,16 +21,19 @@ export interface Segment {
  * The files of one audit: the one that is written to, and those that have given way to it, `audit.000000012000.jsonl`
  * beside `audit.jsonl`, each named for the number of its last line.
  */
-export const make = Effect.fnUntraced(function* (path: string) {
+export const make = Effect.fnUntraced(function* (sink: string) {
   const fs = yield* FileSystem.FileSystem
   const paths = yield* Path.Path
   const digest = yield* Digest.Digest
-  const folder = paths.dirname(path)
-  const { ext, name } = paths.parse(path)
 
   const failure = (detail: string, remedy?: string) =>
-    new AuditError({ sink: path, detail, ...(remedy === undefined ? {} : { remedy }) })
+    new AuditError({ sink, detail, ...(remedy === undefined ? {} : { remedy }) })
   const orFail = Effect.mapError((error: PlatformError.PlatformError) => failure(causesOf(error)))
+
+  // Once: a rename would take a link for the file, and a relative path changes its meaning with the working directory.
+  const path = yield* orFail(RealPath.make(sink))
+  const folder = paths.dirname(path)
+  const { ext, name } = paths.parse(path)
 
   const nameOf = (lastLine: number | string): string => `${name}.${String(lastLine).padStart(12, "0")}${ext}`
   const isEarlier = (each: string): boolean =>
@@ -85,7 +89,7 @@ export const make = Effect.fnUntraced(function* (path: string) {
     yield* segment.file.sync
     segment.size = size
     yield* Effect.logWarning(
-      `${path} ended in a line that a crash had cut short; its ${torn.length} bytes are in ${kept} now`
+      `${sink} ended in a line that a crash had cut short; its ${torn.length} bytes are in ${kept} now`
     )
   })
 
@@ -107,5 +111,5 @@ export const make = Effect.fnUntraced(function* (path: string) {
     yield* close
   })
 
-  return { open, resume, giveWay, failure, orFail }
+  return { path, open, resume, giveWay, failure, orFail }
 })

@@ -17,6 +17,7 @@ import {
   temporary,
   writeAll
 } from "./support/AuditFiles.ts"
+import { within } from "./support/WorkingDirectory.ts"
 
 const onNode = Effect.provide(NodeEventBridge.layer)
 const write = (entry = record()) => Effect.flatMap(Audit, (audit) => audit.record([entry]))
@@ -375,9 +376,70 @@ describe("Audit.layerFile, when it ends", () => {
       yield* isWhole([path])
     }).pipe(onNode)
   )
+
+  it.live("a second writer is refused by whatever name it calls a file that is not made yet", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      const link = `${folderOf(path)}/link.jsonl`
+      yield* Effect.flatMap(FileSystem.FileSystem, (fs) => fs.symlink("audit.jsonl", link))
+      yield* Effect.gen(function* () {
+        yield* write(record("evt_1"))
+        const error = yield* Effect.flip(writeAll(path, ["evt_2"]))
+        assert.instanceOf(error, AuditError)
+        assert.include(error.message, `could not be written to ${path}: another run, or another program, writes to it`)
+      }).pipe(Effect.provide(Audit.layerFile(link)))
+      assert.deepStrictEqual(yield* namesBeside(path), ["audit.jsonl", "audit.jsonl.lease", "link.jsonl"])
+      yield* isWhole([path])
+    }).pipe(onNode)
+  )
+
+  it.live("links in a circle are refused by the name they were given", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      yield* Effect.flatMap(FileSystem.FileSystem, (fs) => fs.symlink(path, path))
+      const error = yield* Effect.flip(writeAll(path, ["evt_1"]))
+      assert.instanceOf(error, AuditError)
+      assert.strictEqual(error.sink, path)
+      assert.include(error.message, "ELOOP")
+      assert.deepStrictEqual(yield* namesBeside(path), ["audit.jsonl"])
+    }).pipe(onNode)
+  )
 })
 
 describe("Audit.layerFile, rotate", () => {
+  it.live("through a link: the file gives way, not the link, and stays with its writer", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      const fs = yield* FileSystem.FileSystem
+      const link = `${folderOf(path)}/app/audit.jsonl`
+      yield* fs.makeDirectory(folderOf(link))
+      yield* fs.symlink("../audit.jsonl", link)
+      yield* Effect.gen(function* () {
+        for (const id of ids(3)) yield* write(record(id))
+        for (const name of [link, path]) {
+          assert.include((yield* Effect.flip(writeAll(name, ["evt_4"]))).message, `could not be written to ${name}: `)
+        }
+      }).pipe(Effect.provide(Audit.layerFile(link, { rotate: { bytes: 100 } })))
+      assert.deepStrictEqual(yield* namesBeside(link), ["audit.jsonl"])
+      assert.strictEqual(yield* fs.readLink(link), "../audit.jsonl")
+      const full = ["audit.000000000001.jsonl", "audit.000000000002.jsonl"].map((name) => `${folderOf(path)}/${name}`)
+      yield* isWhole([...full, link])
+    }).pipe(onNode)
+  )
+
+  it.live("by a relative path: the file stays the same wherever the process goes", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      yield* Effect.gen(function* () {
+        yield* write(record("evt_1"))
+        yield* within("/", write(record("evt_2")))
+      }).pipe(Effect.provide(Audit.layerFile("audit.jsonl", { rotate: { bytes: 100 } })), (effect) =>
+        within(folderOf(path), effect)
+      )
+      yield* isWhole([`${folderOf(path)}/audit.000000000001.jsonl`, path])
+    }).pipe(onNode)
+  )
+
   it.live("by size: the chain goes on across files, also in a process started again", () =>
     Effect.gen(function* () {
       const path = yield* temporary
