@@ -1,4 +1,4 @@
-import { DateTime, Effect, Metric, Result, Schedule, Semaphore } from "effect"
+import { DateTime, Effect, Metric, Result, Schedule, Scope, Semaphore } from "effect"
 import { Digest } from "effect/crypto"
 import type { AuditHead } from "../domain/AuditLine.ts"
 import type { AuditRecord } from "../domain/AuditRecord.ts"
@@ -44,7 +44,9 @@ export const make = Effect.fnUntraced(function* (
       ? failure(`another run, or another program, writes to it: ${error.message}`, error.hint)
       : failure(causesOf(error))
   )
-  const resumed = yield* resume
+  // Closed after all that is done to them below, and before the lease ends.
+  const files = yield* Scope.fork(yield* Effect.scope)
+  const resumed = yield* Scope.provide(resume, files)
   let { head } = resumed
   /** Absent between two files. */
   let segment: AuditSegments.Segment | undefined = resumed.segment
@@ -84,7 +86,7 @@ export const make = Effect.fnUntraced(function* (
       yield* giveWay(segment, head)
       segment = undefined
     }
-    return (segment ??= yield* open)
+    return (segment ??= yield* Scope.provide(open, files))
   })
 
   const write = Effect.fnUntraced(function* (records: ReadonlyArray<string>) {
@@ -121,12 +123,7 @@ export const make = Effect.fnUntraced(function* (
     segment === undefined ? Effect.void : Effect.catch(sync(segment), ({ message }) => Effect.logError(message))
   ).pipe(turn.withPermits(1))
 
-  yield* Effect.addFinalizer(() =>
-    Effect.andThen(
-      syncLater,
-      Effect.suspend(() => segment?.close ?? Effect.void)
-    )
-  )
+  yield* Effect.addFinalizer(() => syncLater)
   const batch = yield* Batch.make(write)
   yield* Effect.addFinalizer(() => batch.close(failure("it is closed")))
   if (durability === "interval") yield* syncLater.pipe(Effect.repeat(Schedule.spaced("1 second")), Effect.forkScoped)

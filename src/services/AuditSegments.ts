@@ -10,6 +10,7 @@ import * as SyncedFolder from "./SyncedFolder.ts"
 /** The file that is written to. */
 export interface Segment {
   readonly file: FileSystem.File
+  /** Before its scope does. */
   readonly close: Effect.Effect<void>
   /** Bytes of whole lines. */
   size: number
@@ -60,19 +61,21 @@ export const make = Effect.fnUntraced(function* (sink: string) {
     return (yield* tailOf(file, Number(size))).head ?? genesis
   })
 
-  /** Opens the file, and makes it where there is none. */
+  /** Opens the file until the scope closes, and makes it where there is none. */
   const open = Effect.gen(function* () {
-    const scope = yield* Scope.make()
-    const file = yield* Scope.provide(fs.open(path, { flag: "a" }), scope)
-    const { mtime, size } = yield* file.stat
-    yield* SyncedFolder.sync(fs, folder)
-    const since = size === BigInt(0) ? yield* DateTime.now : DateTime.makeUnsafe(Option.getOrElse(mtime, () => 0))
-    return {
-      file,
-      close: Scope.close(scope, Exit.void),
-      size: Number(size),
-      day: DateTime.formatIsoDateUtc(since)
-    } satisfies Segment
+    const scope = yield* Scope.fork(yield* Effect.scope)
+    return yield* Effect.gen(function* () {
+      const file = yield* Scope.provide(fs.open(path, { flag: "a" }), scope)
+      const { mtime, size } = yield* file.stat
+      yield* SyncedFolder.sync(fs, folder)
+      const since = size === BigInt(0) ? yield* DateTime.now : DateTime.makeUnsafe(Option.getOrElse(mtime, () => 0))
+      return {
+        file,
+        close: Scope.close(scope, Exit.void),
+        size: Number(size),
+        day: DateTime.formatIsoDateUtc(since)
+      } satisfies Segment
+    }).pipe(Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))))
   }).pipe(Effect.uninterruptible, orFail)
 
   /** Takes what a crash has left of a line out of the file, and keeps it in one of its own. */

@@ -10,6 +10,7 @@ import {
   folderOf,
   ids,
   idsOf,
+  layerCounted,
   layerWatched,
   linesOf,
   namesBeside,
@@ -404,6 +405,56 @@ describe("Audit.layerFile, when it ends", () => {
       assert.deepStrictEqual(yield* namesBeside(path), ["audit.jsonl"])
     }).pipe(onNode)
   )
+})
+
+describe("Audit.layerFile, open files", () => {
+  it.live("a layer that could not be built leaves none", () => {
+    const files = { open: 0 }
+    let failing = ""
+    return Effect.gen(function* () {
+      const path = yield* temporary
+      yield* seed(path, "no audit\n")
+      assert.include((yield* Effect.flip(writeAll(path, ["evt_1"]))).message, "its last line cannot be continued")
+      assert.strictEqual(files.open, 0)
+      yield* seed(path, "")
+      for (failing of [`stat ${path}`, `sync ${folderOf(path)}`]) {
+        assert.include((yield* Effect.flip(writeAll(path, ["evt_1"]))).message, "FileSystem.refused")
+        assert.strictEqual(files.open, 0, failing)
+      }
+    }).pipe(Effect.provide(layerCounted(files, (operation, path) => `${operation} ${path}` === failing)))
+  })
+
+  it.live("a new file that could not be begun is not kept open, and is begun with a later record", () => {
+    const files = { open: 0 }
+    let failing = ""
+    return Effect.gen(function* () {
+      const path = yield* temporary
+      yield* Effect.gen(function* () {
+        yield* write(record("evt_1"))
+        assert.strictEqual(files.open, 1)
+        for (failing of [`stat ${path}`, `sync ${folderOf(path)}`]) {
+          assert.include((yield* Effect.flip(write(record("evt_2")))).message, "FileSystem.refused")
+          assert.strictEqual(files.open, 0, failing)
+        }
+        failing = ""
+        yield* write(record("evt_3"))
+        assert.strictEqual(files.open, 1)
+      }).pipe(Effect.provide(Audit.layerFile(path, { rotate: { bytes: 100 }, durability: "interval" })))
+      assert.strictEqual(files.open, 0)
+      yield* isWhole([`${folderOf(path)}/audit.000000000001.jsonl`, path])
+    }).pipe(Effect.provide(layerCounted(files, (operation, path) => `${operation} ${path}` === failing)))
+  })
+
+  it.live("a file begun meanwhile is brought to disk before it is closed at the end", () => {
+    const operations: Array<string> = []
+    const { layer, lines: logged } = collectLogs()
+    return Effect.gen(function* () {
+      const path = yield* temporary
+      yield* writeAll(path, ids(2), { rotate: { bytes: 100 }, durability: "interval" })
+      assert.deepStrictEqual(operations.slice(-2), ["write", "sync"])
+      assert.deepStrictEqual(logged, [])
+    }).pipe(Effect.provide(layer), Effect.provide(layerWatched(operations)))
+  })
 })
 
 describe("Audit.layerFile, rotate", () => {

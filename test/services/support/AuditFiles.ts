@@ -103,3 +103,31 @@ export const layerWatched = (
       })
     })
   ).pipe(Layer.provideMerge(NodeEventBridge.layer))
+
+/** How many files are open, and what is done to one that is to fail. */
+export const layerCounted = (files: { open: number }, fails: (operation: "stat" | "sync", path: string) => boolean) =>
+  Layer.effect(
+    FileSystem.FileSystem,
+    Effect.map(FileSystem.FileSystem, (fs) => {
+      const refused = PlatformError.systemError({ _tag: "Unknown", module: "FileSystem", method: "refused" })
+      const unlessRefused = <A>(
+        operation: "stat" | "sync",
+        path: string,
+        effect: Effect.Effect<A, PlatformError.PlatformError>
+      ) => Effect.suspend(() => (fails(operation, path) ? Effect.fail(refused) : effect))
+      const count = Effect.acquireRelease(
+        Effect.sync(() => files.open++),
+        () => Effect.sync(() => files.open--)
+      )
+      return FileSystem.FileSystem.of({
+        ...fs,
+        open: (path, options) =>
+          Effect.map(Effect.tap(fs.open(path, options), count), (file): FileSystem.File =>
+            Object.create(file, {
+              stat: { value: unlessRefused("stat", path, file.stat) },
+              sync: { value: unlessRefused("sync", path, file.sync) }
+            })
+          )
+      })
+    })
+  ).pipe(Layer.provideMerge(NodeEventBridge.layer))
