@@ -1,5 +1,6 @@
 import { Schema } from "effect"
 import { AuditRecord } from "./AuditRecord.ts"
+import { maxBytesPerUnit } from "./Utf8.ts"
 
 /** SHA-256 in lower-case hex. */
 export const Hash = Schema.String.check(Schema.isPattern(/^[0-9a-f]{64}$/))
@@ -40,6 +41,17 @@ const contentStart = beforeHash.length + 64 + afterHash.length
 export const format = (hash: string, content: string): string => `${beforeHash}${hash}${afterHash}${content.slice(1)}`
 
 const encoder = new TextEncoder()
+
+/** No line is longer, its end not counted: records hold ids and a sentence. More need not be read to tell that it is none. */
+export const maxBytes = 4 * 1024 * 1024
+
+const maxRecordBytes =
+  maxBytes - format(genesis.hash, contentAfter({ ...genesis, seq: Number.MAX_SAFE_INTEGER - 1 }, "")).length
+
+/** Whether a line has room for a record, which is RFC 8785 JSON already, whatever number the line will have. */
+export const fits = (record: string): boolean =>
+  record.length * maxBytesPerUnit <= maxRecordBytes || encoder.encode(record).length <= maxRecordBytes
+
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 const frame = encoder.encode(format("0".repeat(64), "{"))
 

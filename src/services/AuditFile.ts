@@ -1,6 +1,6 @@
 import { DateTime, Effect, Metric, Result, Schedule, Scope, Semaphore } from "effect"
 import { Digest } from "effect/crypto"
-import type { AuditHead } from "../domain/AuditLine.ts"
+import * as AuditLine from "../domain/AuditLine.ts"
 import type { AuditRecord } from "../domain/AuditRecord.ts"
 import { causesOf } from "../domain/Causes.ts"
 import type { AuditError } from "../domain/ReplayError.ts"
@@ -128,13 +128,22 @@ export const make = Effect.fnUntraced(function* (
   yield* Effect.addFinalizer(() => batch.close(failure("it is closed")))
   if (durability === "interval") yield* syncLater.pipe(Effect.repeat(Schedule.spaced("1 second")), Effect.forkScoped)
 
+  const tooLong = (unfit: AuditRecord): AuditError => {
+    const [name, value] = Object.entries(unfit).reduce((a, b) => (String(b[1]).length > String(a[1]).length ? b : a))
+    return failure(
+      `a record is too long, with ${String(value).length} characters of ${name}: its line would have more than ${AuditLine.maxBytes} bytes`,
+      `Shorten its ${name}; no record that came with it was written.`
+    )
+  }
+
   const record = (records: ReadonlyArray<AuditRecord>): Effect.Effect<void, AuditError> =>
     Effect.suspend(() => {
       const texts = Result.all(records.map(AuditChain.canonical))
-      return Result.isSuccess(texts)
-        ? batch.submit(texts.success)
-        : Effect.fail(failure(`a record is no JSON: ${texts.failure}`))
+      if (Result.isFailure(texts)) return Effect.fail(failure(`a record is no JSON: ${texts.failure}`))
+      const unfit = records[texts.success.findIndex((text) => !AuditLine.fits(text))]
+      // Before it comes to a group with those of others.
+      return unfit === undefined ? batch.submit(texts.success) : Effect.fail(tooLong(unfit))
     })
 
-  return { record, head: Effect.sync((): AuditHead => head) }
+  return { record, head: Effect.sync((): AuditLine.AuditHead => head) }
 })

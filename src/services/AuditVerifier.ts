@@ -1,6 +1,6 @@
 import { Effect, FileSystem, type PlatformError, Result, Stream } from "effect"
 import { Digest } from "effect/crypto"
-import { type AuditHead, genesis } from "../domain/AuditLine.ts"
+import { type AuditHead, genesis, maxBytes } from "../domain/AuditLine.ts"
 import type { AuditFault, AuditVerification } from "../domain/AuditVerification.ts"
 import * as AuditChain from "./AuditChain.ts"
 
@@ -12,9 +12,6 @@ export interface VerifyOptions {
 }
 
 const newline = 10
-
-/** No line is as long: records hold ids and a sentence. More is not read into memory to find that out. */
-const maxLine = 4 * 1024 * 1024
 
 const concat = (left: Uint8Array, right: Uint8Array): Uint8Array => {
   if (left.length === 0) return right
@@ -66,7 +63,7 @@ export const verify = Effect.fn("Audit.verify")(function* (
         rest = new Uint8Array(0)
       }
       rest = concat(rest, chunk.subarray(start))
-      if (rest.length > maxLine) fault = { file, line, problem: "it is too long for a line of an audit" }
+      if (rest.length > maxBytes) fault = { file, line, problem: "it is too long for a line of an audit" }
       return fault === undefined
     })
     yield* Stream.runForEachWhile(fs.stream(file), checkChunk)

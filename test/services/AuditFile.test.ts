@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, FileSystem, Layer, PlatformError, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import { maxBytes } from "../../src/domain/AuditLine.ts"
 import { Audit, AuditError } from "../../src/index.ts"
 import { NodeEventBridge } from "../../src/node/index.ts"
 import { collectLogs, record } from "./Support.ts"
@@ -202,6 +203,39 @@ describe("Audit.layerFile", () => {
       const path = yield* temporary
       yield* writeAll(path, [record("evt_\ud800"), record("evt_2")])
       assert.deepStrictEqual(idsOf(yield* contentOf(path)), ["evt_\ufffd", "evt_2"])
+      yield* isWhole([path])
+    }).pipe(onNode)
+  )
+
+  it.live("a record whose line could not be verified is refused, and does no harm to others", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      const sized = (id: string, detail: string) => ({ ...record(id), detail })
+      // In the place of the number, as many digits as one can have.
+      const frame = `{"hash":"${"0".repeat(64)}","prev":"${"0".repeat(64)}","record":,"seq":${Number.MAX_SAFE_INTEGER}}`
+      const room = maxBytes - frame.length - JSON.stringify(sized("evt_1", "")).length
+      yield* Effect.gen(function* () {
+        const audit = yield* Audit
+        yield* write(sized("evt_1", "x".repeat(room)))
+        const [, error] = yield* Effect.all(
+          [
+            write(record("evt_2")),
+            Effect.flip(audit.record([record("evt_3"), sized("evt_4", "x".repeat(room + 1)), record("evt_5")])),
+            write(record("evt_6"))
+          ],
+          { concurrency: "unbounded" }
+        )
+        assert.strictEqual(
+          error.message,
+          `the audit record could not be written to ${path}: a record is too long, with ${room + 1} characters of detail: ` +
+            "its line would have more than 4194304 bytes"
+        )
+        assert.strictEqual(error.hint, "Shorten its detail; no record that came with it was written.")
+        // Half as many characters, of two bytes each.
+        yield* write(sized("evt_7", "ü".repeat(room >> 1)))
+        yield* Effect.flip(write(sized("evt_8", "ü".repeat((room >> 1) + 1))))
+      }).pipe(Effect.provide(Audit.layerFile(path)))
+      assert.deepStrictEqual(idsOf(yield* contentOf(path)), ["evt_1", "evt_2", "evt_6", "evt_7"])
       yield* isWhole([path])
     }).pipe(onNode)
   )
