@@ -1,7 +1,7 @@
 // Checks audit files: node examples/audit.ts verify FILE… --head HASH
 import { Console, Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import { Audit, AuditHead, type AuditVerification } from "../src/index.ts"
+import { Audit, type AuditVerification } from "../src/index.ts"
 import { NodeEventBridge } from "../src/node/index.ts"
 import { ExitWith, main } from "./shared/Program.ts"
 
@@ -19,8 +19,6 @@ const describe = ({ fault, head, lines, notedLine }: AuditVerification, isHeadNo
   ].join("\n")
 }
 
-const Hash = AuditHead.fields.hash
-
 const verify = Command.make(
   "verify",
   {
@@ -30,12 +28,10 @@ const verify = Command.make(
     ),
     head: Flag.String("head").pipe(
       Flag.withDescription("The head that was noted: auditHead in a report"),
-      Flag.withSchema(Hash),
       Flag.optional
     ),
     after: Flag.String("after").pipe(
       Flag.withDescription("The head the first file goes on from, where the files before it are kept elsewhere"),
-      Flag.withSchema(Hash),
       Flag.optional
     ),
     json: Flag.Boolean("json").pipe(

@@ -1,9 +1,16 @@
-import { Schema } from "effect"
+import { Schema, SchemaTransformation } from "effect"
 import { AuditRecord } from "./AuditRecord.ts"
 import { maxBytesPerUnit } from "./Utf8.ts"
 
 /** SHA-256 in lower-case hex. */
 export const Hash = Schema.String.check(Schema.isPattern(/^[0-9a-f]{64}$/))
+
+/** A hash as it comes back from where it was noted: with white space around it, or in upper case. */
+export const NotedHash = Schema.String.pipe(
+  Schema.decode(SchemaTransformation.trim()),
+  Schema.decode(SchemaTransformation.toLowerCase()),
+  Schema.decodeTo(Hash)
+)
 
 /** The end of a chain: all that is needed to continue it, and to show later that nothing before it is gone. */
 export const AuditHead = Schema.Struct({

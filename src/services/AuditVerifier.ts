@@ -1,7 +1,8 @@
-import { Effect, FileSystem, type PlatformError, Result, Stream } from "effect"
+import { Effect, FileSystem, type PlatformError, Result, Schema, Stream } from "effect"
 import { Digest } from "effect/crypto"
-import { type AuditHead, genesis, maxBytes } from "../domain/AuditLine.ts"
+import { type AuditHead, genesis, maxBytes, NotedHash } from "../domain/AuditLine.ts"
 import type { AuditFault, AuditVerification } from "../domain/AuditVerification.ts"
+import { InvalidConfiguration } from "../domain/InvalidConfiguration.ts"
 import * as AuditChain from "./AuditChain.ts"
 
 export interface VerifyOptions {
@@ -21,16 +22,33 @@ const concat = (left: Uint8Array, right: Uint8Array): Uint8Array => {
   return both
 }
 
+const decodeNoted = Schema.decodeEffect(NotedHash)
+
+/** What is no hash is of no line, which says nothing about the files. */
+const readNoted = (name: keyof VerifyOptions, noted: string | undefined) =>
+  noted === undefined
+    ? Effect.undefined
+    : Effect.mapError(decodeNoted(noted), () => {
+        const issue = `${JSON.stringify(noted)} is no head of an audit, which is SHA-256 in 64 hex digits: auditHead in the report of a run`
+        return new InvalidConfiguration({ issues: [{ name, issue }] })
+      })
+
 /** Checks files line by line, in the order of their chain, up to the first fault. */
 export const verify = Effect.fn("Audit.verify")(function* (
   files: ReadonlyArray<string>,
   options: VerifyOptions = {}
-): Effect.fn.Return<AuditVerification, PlatformError.PlatformError, Digest.Digest | FileSystem.FileSystem> {
+): Effect.fn.Return<
+  AuditVerification,
+  InvalidConfiguration | PlatformError.PlatformError,
+  Digest.Digest | FileSystem.FileSystem
+> {
   const fs = yield* FileSystem.FileSystem
   const digest = yield* Digest.Digest
-  let head: AuditHead = options.after === undefined ? genesis : { seq: 0, hash: options.after }
+  const noted = yield* readNoted("head", options.head)
+  const after = yield* readNoted("after", options.after)
+  let head: AuditHead = after === undefined ? genesis : { seq: 0, hash: after }
   let lines = 0
-  let notedLine = options.head === head.hash ? head.seq : undefined
+  let notedLine = noted === head.hash ? head.seq : undefined
   let fault: AuditFault | undefined
 
   const check = Effect.fnUntraced(function* (bytes: Uint8Array) {
@@ -38,12 +56,12 @@ export const verify = Effect.fn("Audit.verify")(function* (
     if (Result.isFailure(read)) return read.failure
     const line = read.success
     // Which number it is in the whole chain is for the files before these to say.
-    const expected = lines === 0 && options.after !== undefined ? { ...head, seq: line.seq - 1 } : head
+    const expected = lines === 0 && after !== undefined ? { ...head, seq: line.seq - 1 } : head
     const following = AuditChain.follows(expected, line)
     if (Result.isFailure(following)) return following.failure
     head = { seq: line.seq, hash: line.hash }
     lines++
-    if (line.hash === options.head) notedLine = line.seq
+    if (line.hash === noted) notedLine = line.seq
     return undefined
   })
 
@@ -78,7 +96,7 @@ export const verify = Effect.fn("Audit.verify")(function* (
     lastLine = yield* checkFile(file)
     if (fault !== undefined) break
   }
-  if (fault === undefined && options.head !== undefined && notedLine === undefined) {
+  if (fault === undefined && noted !== undefined && notedLine === undefined) {
     fault = {
       file: files.at(-1) ?? "",
       line: lastLine,

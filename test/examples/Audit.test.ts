@@ -26,6 +26,10 @@ describe("examples/audit.ts", () => {
         fault: null
       })
 
+      const pasted = yield* run("audit.ts", ["verify", file, "--head", ` ${String(auditHead).toUpperCase()}\n`])
+      assert.strictEqual(pasted.code, 0, pasted.stderr)
+      assert.include(pasted.stdout, "The noted head is line 40")
+
       const text = readFileSync(file, "utf8")
       writeFileSync(file, text.split("\n").slice(0, 30).join("\n") + "\n")
       const unknowing = yield* run("audit.ts", ["verify", file])
@@ -51,7 +55,11 @@ describe("examples/audit.ts", () => {
       const unreadable = yield* run("audit.ts", ["verify", state])
       assert.strictEqual(unreadable.code, 1)
       assert.include(unreadable.stderr, state)
-      for (const { stderr } of [missing, unreadable]) assert.notMatch(stderr, /^ +at /m)
+      writeFileSync(join(state, "audit.jsonl"), "")
+      const noHead = yield* run("audit.ts", ["verify", join(state, "audit.jsonl"), "--head", "abc"])
+      assert.strictEqual(noHead.code, 1)
+      assert.include(noHead.stderr, `head: "abc" is no head of an audit, which is SHA-256 in 64 hex digits`)
+      for (const { stderr } of [missing, unreadable, noHead]) assert.notMatch(stderr, /^ +at /m)
     })
   )
 })

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { Audit } from "../../src/index.ts"
+import { Audit, InvalidConfiguration } from "../../src/index.ts"
 import { NodeEventBridge } from "../../src/node/index.ts"
 import { record } from "./Support.ts"
 import { contentOf, ids, seed, temporary, writeAll } from "./support/AuditFiles.ts"
@@ -124,6 +124,37 @@ describe("Audit.verify", () => {
       const { fault } = yield* Audit.verify([path], { head })
       assert.strictEqual(fault?.line, 10)
       assert.include(fault?.problem, "lines were cut off")
+    }).pipe(onNode)
+  )
+
+  it.live("a head is the same with white space around it, and in upper case", () =>
+    Effect.gen(function* () {
+      const { head, path } = yield* written
+      const first = yield* writeAll(`${path}.2`, ["evt_1"])
+      for (const noted of [`${head}\n`, ` ${head}\r\n`, head.toUpperCase()]) {
+        assert.deepInclude(yield* Audit.verify([path], { head: noted }), { notedLine: size, fault: null })
+      }
+      yield* writeAll(`${path}.2`, ["evt_2"])
+      const rest = (yield* contentOf(`${path}.2`)).split("\n").slice(1).join("\n")
+      yield* seed(path, rest)
+      const after = `${first?.hash.toUpperCase()}\n`
+      assert.deepInclude(yield* Audit.verify([path], { after }), { lines: 1, fault: null })
+    }).pipe(onNode)
+  )
+
+  it.live("what is no head at all is told as that, not as missing lines", () =>
+    Effect.gen(function* () {
+      const { head, path } = yield* written
+      for (const noted of ["", "null", head.slice(1), `${head}0`, head.replace(/./, "g")]) {
+        for (const name of ["head", "after"]) {
+          const error = yield* Effect.flip(Audit.verify([path], { [name]: noted }))
+          assert.instanceOf(error, InvalidConfiguration)
+          assert.strictEqual(
+            error.message,
+            `${name}: "${noted}" is no head of an audit, which is SHA-256 in 64 hex digits: auditHead in the report of a run`
+          )
+        }
+      }
     }).pipe(onNode)
   )
 
