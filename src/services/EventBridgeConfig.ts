@@ -57,7 +57,7 @@ export class EventBridgeConfig extends Context.Service<
   ) {
     const checked = EventBridgeOptions.check(options)
     if (Result.isFailure(checked)) {
-      // One wrong region may break several rules for URLs, which all come down to the same words.
+      // Entries of one list may be wrong in the same way.
       const isSame = (one: Issue, other: Issue) => one.name === other.name && one.issue === other.issue
       return yield* new InvalidConfiguration({ issues: Arr.dedupeWith(checked.failure.map(describe), isSame) })
     }
@@ -113,8 +113,9 @@ export class EventBridgeConfig extends Context.Service<
   /**
    * From the environment: `CXONE_CLIENT_ID`, `CXONE_CLIENT_SECRET`, `CXONE_INSTANCE_URL` or else `CXONE_REGION`,
    * `CXONE_TOKEN_PATH`, `CXONE_SCOPES`, `CXONE_TOPIC_ID`, `MONITORING_WEBHOOK_URL`, `MONITORING_WEBHOOK_SECRET`,
-   * `REGISTRY_WEBHOOK_URL`, `REGISTRY_WEBHOOK_SECRET`, `DESTINATION_OVERRIDE_URL`. What is missing or wrong is reported all
-   * at once. `options` sets what the environment does not.
+   * `REGISTRY_WEBHOOK_URL`, `REGISTRY_WEBHOOK_SECRET`, `DESTINATION_OVERRIDE_URL`. All are taken without the whitespace around
+   * them, secrets too: no value of theirs begins or ends in any, while files that hold one tend to end in a newline. What is
+   * missing or wrong is reported all at once. `options` sets what the environment does not.
    */
   static readonly layerConfig = (
     options?: Omit<Partial<EventBridgeOptions.EventBridgeOptions>, "clientId" | "clientSecret">
@@ -124,17 +125,19 @@ export class EventBridgeConfig extends Context.Service<
       Effect.gen(function* () {
         const read = (name: string) =>
           Config.option(Config.String(name)).pipe(
-            Config.map(Option.filter((value) => value.trim() !== "")),
+            Config.map(Option.map((value) => value.trim())),
+            Config.map(Option.filter((value) => value !== "")),
             Config.map(Option.getOrUndefined)
           )
         const readSecret = (name: string) =>
           Config.option(Config.Redacted(name)).pipe(
-            Config.map(Option.filter((secret) => Redacted.value(secret).trim() !== "")),
+            Config.map(Option.map((secret) => Redacted.make(Redacted.value(secret).trim()))),
+            Config.map(Option.filter((secret) => Redacted.value(secret) !== "")),
             Config.map(Option.getOrUndefined)
           )
         const environment = yield* Config.all({
           clientId: read("CXONE_CLIENT_ID"),
-          clientSecret: Config.option(Config.Redacted("CXONE_CLIENT_SECRET")),
+          clientSecret: readSecret("CXONE_CLIENT_SECRET"),
           instanceUrl: read("CXONE_INSTANCE_URL"),
           region: read("CXONE_REGION"),
           tokenPath: read("CXONE_TOKEN_PATH"),
@@ -155,9 +158,9 @@ export class EventBridgeConfig extends Context.Service<
             ...options,
             baseUrl: fromRegion ? (isHost(region) ? `https://${region}` : region) : (instanceUrl ?? options?.baseUrl),
             clientId: environment.clientId ?? "",
-            clientSecret: Option.getOrElse(environment.clientSecret, () => Redacted.make("")),
+            clientSecret: environment.clientSecret ?? Redacted.make(""),
             tokenPath: environment.tokenPath ?? options?.tokenPath,
-            scopes: environment.scopes?.trim().split(/\s+/) ?? options?.scopes,
+            scopes: environment.scopes?.split(/\s+/) ?? options?.scopes,
             topicId: environment.topicId ?? options?.topicId,
             monitoringUrl: environment.monitoringUrl ?? options?.monitoringUrl,
             monitoringSecret: environment.monitoringSecret ?? options?.monitoringSecret,

@@ -82,6 +82,9 @@ const isSafeUrl = (value: string): boolean => {
   return protocol === "https:" || (protocol === "http:" && /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname))
 }
 
+// Paths are appended to it as it stands: what a parser drops, a "#" with nothing behind it or a space at the end, would part them.
+const isBaseUrl = (value: string): boolean => isSafeUrl(value) && !/^[\s\p{Cc}]|[\s\p{Cc}]$|[?#]/u.test(value)
+
 const rule = <A>(predicate: (value: A) => boolean, message: string) =>
   Schema.makeFilter<A>((value) => (predicate(value) ? undefined : message))
 
@@ -94,8 +97,13 @@ const required = (message: string) =>
 const SafeUrl = Schema.String.check(
   rule(isSafeUrl, "must be an https URL (http on loopback only), without credentials or fragment")
 )
+const BaseUrl = Schema.String.check(
+  rule(
+    isBaseUrl,
+    "must be an https URL (http on loopback only), without credentials, query or fragment, and without spaces around it"
+  )
+)
 const HttpsUrl = Schema.String.check(rule((value) => URL.parse(value)?.protocol === "https:", "must be an https URL"))
-const BaseUrl = SafeUrl.check(rule((value) => !value.includes("?"), "must be a URL without a query"))
 
 const WebhookSecret = Schema.String.check(
   rule((value) => Option.isSome(keyOf(value)), "must be whsec_ and the base64 of 24 to 64 bytes")

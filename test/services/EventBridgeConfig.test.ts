@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Duration, Effect, Redacted } from "effect"
+import { ConfigProvider, Duration, Effect, Record, Redacted } from "effect"
 import { EventBridgeConfig, type EventBridgeOptions, InvalidConfiguration } from "../../src/index.ts"
 
 const secret = "s3cr3t-of-the-client"
@@ -93,6 +93,34 @@ describe("EventBridgeConfig.layerConfig", () => {
         [webhookSecrets.monitoring, webhookSecrets.registry]
       )
       assert.notInclude(JSON.stringify(config), "whsec_")
+    })
+  )
+
+  it.effect.each([" ", "\n", "\r\n", "\t"])("variables are taken without the whitespace around them: %j", (space) =>
+    Effect.gen(function* () {
+      const env = {
+        ...credentials,
+        CXONE_INSTANCE_URL: "https://myorg.my.cxone.com/",
+        CXONE_TOKEN_PATH: "/api/v2/oauth/token",
+        CXONE_SCOPES: "eventbridge:read",
+        CXONE_TOPIC_ID: "orders",
+        MONITORING_WEBHOOK_URL: "https://monitor.example.com/hook?key=1",
+        MONITORING_WEBHOOK_SECRET: webhookSecrets.monitoring,
+        REGISTRY_WEBHOOK_URL: "https://registry.example.com/hook",
+        REGISTRY_WEBHOOK_SECRET: webhookSecrets.registry,
+        DESTINATION_OVERRIDE_URL: "https://hooks.example.com:8443/in"
+      }
+      const config = yield* fromEnvironment(Record.map(env, (value) => `${space}${value}${space}`))
+      const plain = yield* fromEnvironment(env)
+      assert.deepStrictEqual(config, plain)
+      assert.deepStrictEqual(
+        [config.clientSecret, config.monitoringSecret, config.registrySecret].map(
+          (held) => held && Redacted.value(held)
+        ),
+        [secret, webhookSecrets.monitoring, webhookSecrets.registry]
+      )
+      const region = { ...credentials, CXONE_REGION: `api-eu1.nicecxone.com${space}` }
+      assert.strictEqual((yield* fromEnvironment(region)).baseUrl, "https://api-eu1.nicecxone.com")
     })
   )
 
@@ -218,6 +246,12 @@ describe("EventBridgeConfig.layer", () => {
     ["baseUrl", { baseUrl: "https://user:pass@bus.example.com" }],
     ["baseUrl", { baseUrl: "https://bus.example.com?tenant=1" }],
     ["baseUrl", { baseUrl: "https://bus.example.com#a" }],
+    ["baseUrl", { baseUrl: "https://bus.example.com#" }],
+    ["baseUrl", { baseUrl: "https://bus.example.com/?" }],
+    ["baseUrl", { baseUrl: "https://bus.example.com/ " }],
+    ["baseUrl", { baseUrl: "https://bus.example.com\n" }],
+    ["baseUrl", { baseUrl: "\thttps://bus.example.com" }],
+    ["baseUrl", { baseUrl: "https://bus.example.com/\0" }],
     ["tokenPath", { tokenPath: "oauth2/token" }],
     ["tokenPath", { tokenPath: "/oauth2/token?x=1" }],
     ["clientName", { clientName: "" }],
