@@ -1,6 +1,6 @@
-import { Array as Arr, Config, Context, Duration, Effect, Layer, Option, Redacted, Result } from "effect"
+import { Array as Arr, Config, Context, type Duration, Effect, Layer, Option, Redacted, Result } from "effect"
 import { InvalidConfiguration } from "../domain/InvalidConfiguration.ts"
-import { type RetryPolicy, defaultRetryPolicy } from "../domain/RetryPolicy.ts"
+import type { RetryPolicy } from "../domain/RetryPolicy.ts"
 import { defaultVocabulary, type Vocabulary } from "../domain/SubscriptionDefinition.ts"
 import type { DestinationPolicy } from "./DestinationGuard.ts"
 import * as EventBridgeOptions from "./EventBridgeOptions.ts"
@@ -62,8 +62,6 @@ export class EventBridgeConfig extends Context.Service<
       return yield* new InvalidConfiguration({ issues: Arr.dedupeWith(checked.failure.map(describe), isSame) })
     }
     const valid = checked.success
-    const duration = (input: Duration.Input | undefined, otherwise: Duration.Input) =>
-      Duration.fromInputUnsafe(input ?? otherwise)
     return EventBridgeConfig.of({
       baseUrl: valid.baseUrl.replace(/\/+$/, ""),
       clientId: valid.clientId,
@@ -73,7 +71,7 @@ export class EventBridgeConfig extends Context.Service<
       clientName: valid.clientName,
       topicId: valid.topicId,
       destination: valid.destination,
-      destinations: { allowedHosts: valid.allowedHosts, allowedCidrs: valid.allowedCidrs },
+      destinations: valid.destinations,
       monitoringUrl: valid.monitoringUrl,
       monitoringSecret: options.monitoringSecret,
       registryUrl: valid.registryUrl,
@@ -82,26 +80,11 @@ export class EventBridgeConfig extends Context.Service<
         eventTypes: [...defaultVocabulary.eventTypes, ...(options.vocabulary?.eventTypes ?? [])],
         operators: [...defaultVocabulary.operators, ...(options.vocabulary?.operators ?? [])]
       },
-      timeouts: {
-        default: duration(options.timeouts?.default, "30 seconds"),
-        page: duration(options.timeouts?.page, "15 seconds"),
-        replay: duration(options.timeouts?.replay, "20 seconds")
-      },
-      retry: {
-        baseDelay: duration(options.retry?.baseDelay, defaultRetryPolicy.baseDelay),
-        maxDelay: duration(options.retry?.maxDelay, defaultRetryPolicy.maxDelay),
-        maxRetries: valid.maxRetries,
-        maxRetryAfter: duration(options.retry?.maxRetryAfter, defaultRetryPolicy.maxRetryAfter)
-      },
-      rateLimit:
-        options.rateLimit === undefined
-          ? undefined
-          : { limit: options.rateLimit.limit, window: duration(options.rateLimit.window, "1 second") },
-      breaker: {
-        failures: valid.breakerFailures,
-        maxWait: duration(options.breaker?.maxWait, "5 minutes")
-      },
-      tracing: { letterSampling: valid.letterSampling }
+      timeouts: valid.timeouts,
+      retry: valid.retry,
+      rateLimit: valid.rateLimit,
+      breaker: valid.breaker,
+      tracing: valid.tracing
     })
   })
 

@@ -1,4 +1,4 @@
-import { type Duration, Option, Redacted, Result, Schema, SchemaIssue } from "effect"
+import { Duration, Option, Redacted, Result, Schema, SchemaIssue } from "effect"
 import { Url } from "effect/http"
 import ipaddr from "ipaddr.js"
 import type { InvalidConfiguration } from "../domain/InvalidConfiguration.ts"
@@ -125,6 +125,14 @@ const Positive = Schema.Number.check(
 
 const Share = Schema.Number.check(rule((value) => value >= 0 && value <= 1, "must be a share from 0 to 1"))
 
+const duration = (isRight: (value: Duration.Duration) => boolean, message: string) =>
+  Schema.Duration.annotate({ message }).check(rule((value) => Duration.isFinite(value) && isRight(value), message))
+const Span = duration(Duration.isPositive, "must be a finite duration above 0, such as 30 seconds")
+const Pause = duration(
+  (value) => !Duration.isNegative(value),
+  "must be a finite duration of 0 or more, such as 10 seconds"
+)
+
 const isPathSegment = Schema.is(PathSegment)
 
 /** The topic to replay. */
@@ -142,26 +150,32 @@ const Rules = Schema.Struct({
   clientName: HeaderValue,
   topicId: Schema.UndefinedOr(TopicId),
   destination: Schema.UndefinedOr(HttpsUrl),
-  allowedHosts: Schema.Array(HostPattern),
-  allowedCidrs: Schema.Array(Cidr),
+  destinations: Schema.Struct({ allowedHosts: Schema.Array(HostPattern), allowedCidrs: Schema.Array(Cidr) }),
   monitoringUrl: Schema.UndefinedOr(SafeUrl),
   monitoringSecret: Schema.UndefinedOr(WebhookSecret),
   registryUrl: Schema.UndefinedOr(SafeUrl),
   registrySecret: Schema.UndefinedOr(WebhookSecret),
-  maxRetries: Schema.Natural,
-  rateLimit: Schema.UndefinedOr(Positive),
-  breakerFailures: Positive,
-  letterSampling: Schema.UndefinedOr(Share)
+  timeouts: Schema.Struct({ default: Span, page: Span, replay: Span }),
+  retry: Schema.Struct({ baseDelay: Pause, maxDelay: Pause, maxRetries: Schema.Natural, maxRetryAfter: Pause }),
+  rateLimit: Schema.UndefinedOr(Schema.Struct({ limit: Positive, window: Span })),
+  breaker: Schema.Struct({ failures: Positive, maxWait: Pause }),
+  tracing: Schema.Struct({ letterSampling: Schema.UndefinedOr(Share) })
 })
 
 const decode = Schema.decodeUnknownResult(Rules, { errors: "all" })
 const valueOf = (secret: Redacted.Redacted | undefined) => (secret === undefined ? undefined : Redacted.value(secret))
+/** `undefined` for what is no duration. Effect takes what is no number for 0. */
+const durationOf = (input: Duration.Input): Duration.Duration | undefined =>
+  [input, ...Object.values(Object(input))].some(Number.isNaN)
+    ? undefined
+    : Option.getOrUndefined(Duration.fromInput(input))
 const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
 
 /** Checks the options and fills in their defaults; fails with every issue there is, by the name of the option. */
 export const check = (
   options: EventBridgeOptions
 ): Result.Result<typeof Rules.Type, InvalidConfiguration["issues"]> => {
+  const { breaker, destinations, rateLimit, retry, timeouts, tracing } = options
   const decoded = decode({
     baseUrl: options.baseUrl ?? "https://api.nicecxone.com",
     clientId: options.clientId,
@@ -171,18 +185,34 @@ export const check = (
     clientName: options.clientName ?? "effect-cxone-eventbridge",
     topicId: options.topicId,
     destination: options.destination,
-    allowedHosts: options.destinations?.allowedHosts ?? [],
-    allowedCidrs: options.destinations?.allowedCidrs ?? [],
+    destinations: {
+      allowedHosts: destinations?.allowedHosts ?? [],
+      allowedCidrs: destinations?.allowedCidrs ?? []
+    },
     monitoringUrl: options.monitoringUrl,
     monitoringSecret: valueOf(options.monitoringSecret),
     registryUrl: options.registryUrl,
     registrySecret: valueOf(options.registrySecret),
-    maxRetries: options.retry?.maxRetries ?? defaultRetryPolicy.maxRetries,
-    rateLimit: options.rateLimit?.limit,
-    breakerFailures: options.breaker?.failures ?? 10,
-    letterSampling: options.tracing?.letterSampling
+    timeouts: {
+      default: durationOf(timeouts?.default ?? "30 seconds"),
+      page: durationOf(timeouts?.page ?? "15 seconds"),
+      replay: durationOf(timeouts?.replay ?? "20 seconds")
+    },
+    retry: {
+      baseDelay: durationOf(retry?.baseDelay ?? defaultRetryPolicy.baseDelay),
+      maxDelay: durationOf(retry?.maxDelay ?? defaultRetryPolicy.maxDelay),
+      maxRetries: retry?.maxRetries ?? defaultRetryPolicy.maxRetries,
+      maxRetryAfter: durationOf(retry?.maxRetryAfter ?? defaultRetryPolicy.maxRetryAfter)
+    },
+    rateLimit: rateLimit === undefined ? undefined : { limit: rateLimit.limit, window: durationOf(rateLimit.window) },
+    breaker: { failures: breaker?.failures ?? 10, maxWait: durationOf(breaker?.maxWait ?? "5 minutes") },
+    tracing: { letterSampling: tracing?.letterSampling }
   })
   return Result.mapError(decoded, ({ issue }) =>
-    formatIssues(issue).issues.map(({ message, path }) => ({ name: String(path?.[0]), issue: message }))
+    formatIssues(issue).issues.map(({ message, path = [] }) => ({
+      // By its path among the options; which entry of a list it is is left out.
+      name: path.filter((key) => typeof key === "string").join("."),
+      issue: message
+    }))
   )
 }

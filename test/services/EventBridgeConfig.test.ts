@@ -264,28 +264,88 @@ describe("EventBridgeConfig.layer", () => {
     ["monitoringSecret", { monitoringSecret: Redacted.make("") }],
     ["monitoringSecret", { monitoringSecret: Redacted.make(`whsec_${"A".repeat(28)}`) }],
     ["registrySecret", { registrySecret: Redacted.make(webhookSecrets.registry.slice(6)) }],
-    ["maxRetries", { retry: { maxRetries: -1 } }],
-    ["maxRetries", { retry: { maxRetries: 1.5 } }],
-    ["rateLimit", { rateLimit: { limit: 0, window: "1 second" } }],
-    ["breakerFailures", { breaker: { failures: 0 } }],
-    ["letterSampling", { tracing: { letterSampling: 1.5 } }],
-    ["letterSampling", { tracing: { letterSampling: Number.NaN } }],
-    ["allowedHosts", { destinations: { allowedHosts: ["https://hooks.example.com"] } }],
-    ["allowedHosts", { destinations: { allowedHosts: ["*"] } }],
-    ["allowedCidrs", { destinations: { allowedCidrs: ["10.1.0.0"] } }]
+    ["retry.maxRetries", { retry: { maxRetries: -1 } }],
+    ["retry.maxRetries", { retry: { maxRetries: 1.5 } }],
+    ["rateLimit.limit", { rateLimit: { limit: 0, window: "1 second" } }],
+    ["breaker.failures", { breaker: { failures: 0 } }],
+    ["tracing.letterSampling", { tracing: { letterSampling: 1.5 } }],
+    ["tracing.letterSampling", { tracing: { letterSampling: Number.NaN } }],
+    ["destinations.allowedHosts", { destinations: { allowedHosts: ["https://hooks.example.com"] } }],
+    ["destinations.allowedHosts", { destinations: { allowedHosts: ["*"] } }],
+    ["destinations.allowedCidrs", { destinations: { allowedCidrs: ["10.1.0.0"] } }]
   ])("%s is refused: %j", ([name, options]) =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* namesOf(fromOptions(options)), [name])
     })
   )
 
+  const span = "must be a finite duration above 0, such as 30 seconds"
+  const pause = "must be a finite duration of 0 or more, such as 10 seconds"
+
+  it.effect.each<[string, string, Partial<EventBridgeOptions>]>([
+    // As from JavaScript, where nothing keeps it out.
+    ["timeouts.page", span, JSON.parse('{ "timeouts": { "page": "5 nonsense" } }')],
+    ["rateLimit.window", span, JSON.parse('{ "rateLimit": { "limit": 5 } }')],
+    ["timeouts.default", span, { timeouts: { default: 0 } }],
+    ["timeouts.page", span, { timeouts: { page: "-5 seconds" } }],
+    ["timeouts.page", span, { timeouts: { page: Number.NaN } }],
+    ["timeouts.replay", span, { timeouts: { replay: "Infinity" } }],
+    ["retry.baseDelay", pause, { retry: { baseDelay: -1 } }],
+    ["retry.baseDelay", pause, { retry: { baseDelay: [Number.NaN, 0] } }],
+    ["retry.maxDelay", pause, { retry: { maxDelay: Number.NaN } }],
+    ["retry.maxDelay", pause, { retry: { maxDelay: { seconds: Number.NaN } } }],
+    ["retry.maxRetryAfter", pause, { retry: { maxRetryAfter: Duration.infinity } }],
+    ["rateLimit.window", span, { rateLimit: { limit: 5, window: -1 } }],
+    ["rateLimit.window", span, { rateLimit: { limit: 5, window: 0 } }],
+    ["breaker.maxWait", pause, { breaker: { maxWait: "-Infinity" } }]
+  ])("%s %s: %j", ([name, issue, options]) =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* issuesOf(fromOptions(options)), [{ name, issue }])
+    })
+  )
+
+  it.effect("durations are taken in every form there is, and pauses may be none", () =>
+    Effect.gen(function* () {
+      const { breaker, rateLimit, retry, timeouts } = yield* fromOptions({
+        timeouts: { default: 1500, page: [1, 500_000_000], replay: 1_500_000_000n },
+        retry: { baseDelay: 0, maxDelay: { seconds: 1, milliseconds: 500 }, maxRetryAfter: "0 seconds" },
+        rateLimit: { limit: 5, window: Duration.millis(1500) },
+        breaker: { maxWait: 0 }
+      })
+      const all = [...Object.values(timeouts), retry.maxDelay, rateLimit?.window]
+      assert.deepStrictEqual(
+        all.map((each) => each && Duration.toMillis(each)),
+        [1500, 1500, 1500, 1500, 1500]
+      )
+      assert.deepStrictEqual([retry.baseDelay, retry.maxRetryAfter, breaker.maxWait].map(Duration.isZero), [
+        true,
+        true,
+        true
+      ])
+    })
+  )
+
   it.effect("all issues at once, by the options' names", () =>
     Effect.gen(function* () {
-      const options = { clientId: "", baseUrl: "x", monitoringUrl: "y", tokenPath: "z" }
+      const options = {
+        clientId: "",
+        baseUrl: "x",
+        monitoringUrl: "y",
+        tokenPath: "z",
+        timeouts: { page: 0, replay: 0 },
+        retry: { maxDelay: -1, maxRetries: -1 },
+        rateLimit: { limit: 0, window: 0 }
+      }
       assert.deepStrictEqual(yield* namesOf(fromOptions(options)), [
         "baseUrl",
         "clientId",
         "monitoringUrl",
+        "rateLimit.limit",
+        "rateLimit.window",
+        "retry.maxDelay",
+        "retry.maxRetries",
+        "timeouts.page",
+        "timeouts.replay",
         "tokenPath"
       ])
     })
