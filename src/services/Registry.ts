@@ -31,6 +31,9 @@ export class Registry extends Context.Service<
       maxRetryAfter: retry.maxRetryAfter
     })
 
+    // A registry that asks for a pause again and again gets no hours of patience, yet the time that one try may take.
+    const patience = Duration.max(retry.maxRetryAfter, timeouts.default)
+
     const sync = Effect.fn("Registry.sync")(
       function* (subscriptionId: string, state: string) {
         const timestamp = DateTime.formatIso(yield* DateTime.now)
@@ -41,15 +44,11 @@ export class Registry extends Context.Service<
         })
         yield* Effect.retry(attempt, RetryPolicy.whileRetryable(retry))
       },
-      // A registry that asks for hours of patience does not get them.
       Effect.timeoutOrElse({
-        duration: retry.maxRetryAfter,
+        duration: patience,
         orElse: () =>
           Effect.fail(
-            new WebhookFailure({
-              detail: `no success within ${Duration.format(retry.maxRetryAfter)}`,
-              isRetryable: false
-            })
+            new WebhookFailure({ detail: `no success within ${Duration.format(patience)}`, isRetryable: false })
           )
       }),
       (self, subscriptionId) =>

@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import { EventBridgeConfig, type EventBridgeOptions, Metrics, Registry } from "../../src/index.ts"
 import { defaultRetryPolicy } from "../../src/domain/RetryPolicy.ts"
 import { driven } from "../workflows/support/Harness.ts"
-import { type Answerer, layerWire, options, text, verified, webhookSecret, Wire } from "./Support.ts"
+import { type Answerer, late, layerWire, options, text, verified, webhookSecret, Wire } from "./Support.ts"
 
 const registryUrl = "https://registry.example.com/hooks/k3y?token=t0ken"
 
@@ -100,5 +100,14 @@ describe("Registry", () => {
       assert.notMatch(`${failed.message}${JSON.stringify(failed)}`, /k3y|t0ken|whsec/)
       assert.lengthOf(yield* sent, tries)
     }).pipe(withRegistry(answerer, { registrySecret: undefined }))
+  )
+
+  it.effect.each(["1 second", 0] as const)(
+    "one try has its whole timeout, however short maxRetryAfter: %j",
+    (maxRetryAfter) =>
+      Effect.gen(function* () {
+        yield* sync("sub-1", "active")
+        assert.lengthOf(yield* sent, 1)
+      }).pipe(withRegistry(() => late("29 seconds", text("", 204)), { retry: { maxRetryAfter } }))
   )
 })
