@@ -2,6 +2,8 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import type { Dispatcher } from "@effect/platform-node/Undici"
 import { Context, Effect, type Fiber, Layer, Option, Result, Tracer } from "effect"
 import { HttpClient, HttpClientError, type HttpClientRequest, Url } from "effect/http"
+import { AnswerTooLong } from "../domain/AnswerTooLong.ts"
+import { maxPayloadBytes } from "../domain/ReplayRequest.ts"
 import { BufferedResponse } from "./BufferedResponse.ts"
 
 /** What undici wants to know of a URL. */
@@ -15,6 +17,13 @@ interface Target {
 type Request = HttpClientRequest.HttpClientRequest
 type Resume = (effect: Effect.Effect<BufferedResponse, HttpClientError.HttpClientError>) => void
 type ResponseHeaders = Dispatcher.ResponseData["headers"]
+
+/**
+ * An answer is read up to so many bytes. The longest of the contract is a page of letters: this is one of 1,000, twenty times
+ * what is asked for by default, with payloads as long as may be and 4 KiB for the rest of each. As text it is shorter than
+ * V8's longest string (0x1fffffe8 characters).
+ */
+export const maxAnswerBytes = 1_000 * (maxPayloadBytes + 4_096)
 
 /** The few URLs that take most requests are parsed once. */
 const maxTargets = 64
@@ -75,6 +84,11 @@ const unanswered = (request: Request, cause: Error) =>
         : new HttpClientError.TransportError({ request, cause })
   })
 
+const unread = (request: Request, response: BufferedResponse, cause: AnswerTooLong) =>
+  new HttpClientError.HttpClientError({
+    reason: new HttpClientError.DecodeError({ request, response, cause, description: cause.message })
+  })
+
 /**
  * Hands over together what arrived in one turn of the event loop: to read all answers, and then to go on with all who wait
  * for them, takes less time than to do both by turns. In the turn after it, as undici frees their connections at the end of
@@ -109,6 +123,7 @@ class InFlight implements Dispatcher.DispatchHandler {
   readonly #chunks: Array<Uint8Array> = []
   #controller: Dispatcher.DispatchController | undefined
   #interrupted: Error | undefined
+  #bytes = 0
   #status = 0
   #headers: ResponseHeaders = {}
 
@@ -130,20 +145,28 @@ class InFlight implements Dispatcher.DispatchHandler {
     this.#headers = headers
   }
 
-  onResponseData(_: Dispatcher.DispatchController, chunk: Uint8Array): void {
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
+    this.#bytes += chunk.length
+    if (this.#bytes > maxAnswerBytes) return controller.abort(new AnswerTooLong({ maxBytes: maxAnswerBytes }))
     this.#chunks.push(chunk)
   }
 
   onResponseEnd(): void {
     const [first] = this.#chunks
-    const body = first !== undefined && this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks)
-    const source = { url: this.#url, status: this.#status, headers: this.#headers, body }
-    const answer = new BufferedResponse(this.#request, source)
+    const answer = this.#answer(first !== undefined && this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks))
     this.#arrivals(() => this.#resume(Effect.succeed(answer)))
   }
 
   onResponseError(_: Dispatcher.DispatchController, cause: Error): void {
-    this.#resume(Effect.fail(unanswered(this.#request, cause)))
+    const error =
+      cause instanceof AnswerTooLong
+        ? unread(this.#request, this.#answer(new Uint8Array()), cause)
+        : unanswered(this.#request, cause)
+    this.#resume(Effect.fail(error))
+  }
+
+  #answer(body: Uint8Array): BufferedResponse {
+    return new BufferedResponse(this.#request, { url: this.#url, status: this.#status, headers: this.#headers, body })
   }
 
   /** Cuts the connection; a request that still waits for one is not sent. */
@@ -206,7 +229,8 @@ const make = Effect.gen(function* () {
 
 /**
  * An `HttpClient` for calls with small answers: it reads each to its end before it hands it over, on undici's `dispatch`,
- * at a fraction of what a request costs that is ready to stream. Streams and forms as bodies, and upgrades, go through
- * `NodeHttpClient` and the same connections. Requests get spans and `traceparent` where there is a tracer.
+ * at a fraction of what a request costs that is ready to stream. One longer than `maxAnswerBytes` fails as a `DecodeError`
+ * for `AnswerTooLong`, with its status and headers, and its connection is cut. Streams and forms as bodies, and upgrades, go
+ * through `NodeHttpClient` and the same connections. Requests get spans and `traceparent` where there is a tracer.
  */
 export const layer: Layer.Layer<HttpClient.HttpClient> = Layer.effect(HttpClient.HttpClient, make)

@@ -55,6 +55,7 @@ export class BufferedResponse extends Inspectable.Class implements HttpClientRes
   }
 
   get text(): Effect.Effect<string> {
+    // Never too long for a string: see `maxAnswerBytes`.
     return Effect.sync(() => decoder.decode(this.#body))
   }
 

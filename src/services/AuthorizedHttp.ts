@@ -116,8 +116,12 @@ export class AuthorizedHttp extends Context.Service<
               ? Effect.succeed(read.success)
               : Effect.fail(new MalformedResponse({ status, detail: read.failure }))
           },
-          onFailure: (error) =>
-            error._tag === "Unauthorized"
+          onFailure: (error) => {
+            // An answer that could not be read: to what is done without its words, such as a receipt, it is a success.
+            if (error._tag === "MalformedResponse") {
+              return Effect.fromResult(Result.mapError(request.read(""), () => error))
+            }
+            return error._tag === "Unauthorized"
               ? Effect.flatMap(token.invalidate(authorization.accessToken), (wasCurrent) => {
                   const isRevoked = isAnyTaken || !wasCurrent
                   return renewals < (isRevoked ? maxRenewals : 1)
@@ -125,6 +129,7 @@ export class AuthorizedHttp extends Context.Service<
                     : Effect.fail(error)
                 })
               : Effect.fail(error)
+          }
         })
       )
 

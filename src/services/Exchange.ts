@@ -1,6 +1,7 @@
 import { Clock, Duration, Effect, Option, Redacted, Result, type Schema } from "effect"
 import { Headers, type HttpClientError, type HttpClientResponse } from "effect/http"
-import { NetworkFailure, type TryReason, UnknownFailure } from "../domain/EventBridgeError.ts"
+import { AnswerTooLong } from "../domain/AnswerTooLong.ts"
+import { MalformedResponse, NetworkFailure, type TryReason, UnknownFailure } from "../domain/EventBridgeError.ts"
 import * as Failure from "../domain/Failure.ts"
 import type { Operation } from "../domain/Operation.ts"
 import * as Deadlines from "./Deadlines.ts"
@@ -62,21 +63,39 @@ export const make = Effect.fnUntraced(function* (options: {
           const { status } = response
           const now = clock.currentTimeMillisUnsafe()
           const counted = metrics.request(operation, status, now - start)
-          return status >= 200 && status < 300
+          return isSuccess(status)
             ? Effect.as(counted, { status, body })
             : Effect.andThen(counted, Effect.fail(failed(attempt, answer, now)))
         },
-        onFailure: (error) =>
-          Effect.andThen(
-            metrics.request(operation, "none", clock.currentTimeMillisUnsafe() - start),
-            Effect.fail(error._tag === "NetworkFailure" ? error : unanswered(error, secrets))
-          )
+        onFailure: (error) => {
+          const now = clock.currentTimeMillisUnsafe()
+          const counted = (status: number | "none") => metrics.request(operation, status, now - start)
+          if (error._tag === "NetworkFailure") return Effect.andThen(counted("none"), Effect.fail(error))
+          const unread = tooLong(error)
+          if (unread === undefined) return Effect.andThen(counted("none"), Effect.fail(unanswered(error, secrets)))
+          const { detail, response } = unread
+          const reason = isSuccess(response.status)
+            ? new MalformedResponse({ status: response.status, detail })
+            : failed(attempt, { body: detail, response }, now)
+          return Effect.andThen(counted(response.status), Effect.fail(reason))
+        }
       })
     })
 })
 
 const receive = (response: HttpClientResponse.HttpClientResponse) =>
   Effect.map(response.text, (body) => ({ response, body }))
+
+const isSuccess = (status: number): boolean => status >= 200 && status < 300
+
+/** An answer that was too long to be read, without its body: an answer all the same, and no longer one for being asked again. */
+export const tooLong = (
+  error: HttpClientError.HttpClientError | Schema.SchemaError
+): { readonly detail: string; readonly response: HttpClientResponse.HttpClientResponse } | undefined => {
+  if (error._tag !== "HttpClientError" || error.reason._tag !== "DecodeError") return undefined
+  const { cause, response } = error.reason
+  return cause instanceof AnswerTooLong ? { detail: cause.message, response } : undefined
+}
 
 const late = (timeout: Duration.Duration) => new NetworkFailure({ detail: `none within ${Duration.format(timeout)}` })
 

@@ -3,7 +3,7 @@ import { Digest } from "effect/crypto"
 import { HttpClient, type HttpClientError, HttpClientRequest } from "effect/http"
 import { rootMessage } from "../domain/Failure.ts"
 import { ofAnswer, WebhookFailure } from "../domain/WebhookFailure.ts"
-import { retryAfterOf } from "./Exchange.ts"
+import { retryAfterOf, tooLong } from "./Exchange.ts"
 import * as Tracing from "./Tracing.ts"
 import * as WebhookSignature from "./WebhookSignature.ts"
 
@@ -35,7 +35,11 @@ export const make = Effect.fnUntraced(function* (options: {
     httpClient.execute(request).pipe(
       // Read to the end, so that the connection can serve the next.
       Effect.tap(({ text }) => text),
-      Effect.mapError(unanswered),
+      // Its status is all that is wanted of an answer.
+      Effect.catch((error) => {
+        const unread = tooLong(error)
+        return unread === undefined ? Effect.fail(unanswered(error)) : Effect.succeed(unread.response)
+      }),
       Effect.timeoutOrElse({
         duration: timeout,
         orElse: () =>

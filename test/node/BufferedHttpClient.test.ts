@@ -2,6 +2,7 @@ import { NodeHttpClient } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Scope, Stream, Tracer } from "effect"
 import { HttpBody, HttpClient, HttpClientRequest } from "effect/http"
+import { constants } from "node:buffer"
 import type { Socket } from "node:net"
 import * as BufferedHttpClient from "../../src/node/BufferedHttpClient.ts"
 import * as RawServer from "./support/RawServer.ts"
@@ -217,6 +218,36 @@ describe("BufferedHttpClient: failures", () => {
       assert.strictEqual(insecure.tag, "TransportError")
     }).pipe(withClient)
   )
+})
+
+describe("BufferedHttpClient: answers without end", () => {
+  it.live("are cut off at the greatest length there is, with their status and headers", () =>
+    Effect.gen(function* () {
+      const piece = Buffer.alloc(1 << 20, "a")
+      const pieces = Math.ceil(BufferedHttpClient.maxAnswerBytes / piece.length) + 1
+      const server = yield* RawServer.start((socket, { number }) => {
+        if (number > 1) return socket.write(response("well"))
+        socket.write("HTTP/1.1 503 Down\r\nRetry-After: 7\r\n\r\n")
+        let written = 0
+        const write = () => {
+          while (written++ < pieces) if (!socket.write(piece)) return
+        }
+        socket.on("drain", write)
+        return write()
+      })
+      const error = yield* Effect.flip(put(server.url)).pipe(Effect.timeout("30 seconds"))
+      assert.strictEqual(error._tag, "HttpClientError")
+      assert.strictEqual(error.reason._tag, "DecodeError")
+      assert.include(error.message, "the answer is longer than 266240000 bytes")
+      assert.deepStrictEqual([error.response?.status, error.response?.headers["retry-after"]], [503, "7"])
+      yield* server.closed(1)
+      assert.strictEqual(yield* textOf(put(server.url)), "well")
+    }).pipe(withClient)
+  )
+
+  it("what is read is never too long for a string", () => {
+    assert.isBelow(BufferedHttpClient.maxAnswerBytes, constants.MAX_STRING_LENGTH)
+  })
 })
 
 describe("BufferedHttpClient: interruption", () => {

@@ -19,6 +19,7 @@ import {
   secret,
   text,
   tokenRequests,
+  tooLong,
   Wire,
   withTokens
 } from "./Support.ts"
@@ -120,6 +121,18 @@ describe("EventBridgeHttp.listDeadLetters", () => {
     }).pipe(withHttp(() => text(body)))
   )
 
+  it.effect("a page longer than is read is final", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(list())
+      assert.strictEqual(
+        error.message,
+        "ListDeadLetters: the answer (200) could not be read: the answer is longer than 9 bytes"
+      )
+      assert.deepInclude(error, { tries: 1, ambiguous: false })
+      assert.lengthOf(yield* calls, 1)
+    }).pipe(withHttp(() => tooLong()))
+  )
+
   it.effect("a 404 is final and says so", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(list())
@@ -171,6 +184,22 @@ describe("EventBridgeHttp.replay", () => {
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* replay(), { receipt })
     }).pipe(withHttp(() => json(receipt, 201)))
+  )
+
+  it.effect("nor is a receipt longer than is read", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* replay(), { receipt: undefined })
+      assert.lengthOf(yield* calls, 1)
+    }).pipe(withHttp(() => tooLong()))
+  )
+
+  it.effect("a failure longer than is read is the failure that its status says", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(timeless(replay()))
+      assert.strictEqual(error.reason._tag, "MaxRetriesExceeded")
+      assert.include(error.message, "the service failed (503): the answer is longer than 9 bytes")
+      assert.strictEqual((yield* Effect.flip(list())).reason._tag, "NotFound")
+    }).pipe(withHttp(({ method }) => tooLong(method === "PUT" ? 503 : 404)))
   )
 
   it.effect.each(["<html>ok</html>", "", "{}", '{"eventId":"evt_1"', '{"eventId":1,"status":"queued"}'])(

@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import { EventBridgeConfig, type EventBridgeOptions, Metrics, Registry } from "../../src/index.ts"
 import { defaultRetryPolicy } from "../../src/domain/RetryPolicy.ts"
 import { driven } from "../workflows/support/Harness.ts"
-import { type Answerer, late, layerWire, options, text, verified, webhookSecret, Wire } from "./Support.ts"
+import { type Answerer, late, layerWire, options, text, tooLong, verified, webhookSecret, Wire } from "./Support.ts"
 
 const registryUrl = "https://registry.example.com/hooks/k3y?token=t0ken"
 
@@ -109,5 +109,12 @@ describe("Registry", () => {
         yield* sync("sub-1", "active")
         assert.lengthOf(yield* sent, 1)
       }).pipe(withRegistry(() => late("29 seconds", text("", 204)), { retry: { maxRetryAfter } }))
+  )
+
+  it.effect("of an answer longer than is read, the status counts", () =>
+    Effect.gen(function* () {
+      yield* sync("sub-1", "active")
+      assert.lengthOf(yield* sent, 2)
+    }).pipe(withRegistry((_, index) => tooLong([503, 200][index])))
   )
 })

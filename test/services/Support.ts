@@ -1,5 +1,5 @@
 import { Clock, Context, type Duration, Effect, Layer, Logger, Predicate, Record, Redacted, Tracer } from "effect"
-import { HttpClient, HttpClientError, type HttpClientRequest, HttpServerResponse } from "effect/http"
+import { HttpClient, HttpClientError, HttpClientRequest, HttpServerResponse } from "effect/http"
 import { CircuitBreaker, RateLimiter } from "effect/persistence"
 import { Webhook } from "standardwebhooks"
 import {
@@ -12,6 +12,7 @@ import {
   Token,
   Transport
 } from "../../src/index.ts"
+import { AnswerTooLong } from "../../src/domain/AnswerTooLong.ts"
 
 /** A request as the receiver saw it. */
 export interface Sent {
@@ -29,7 +30,7 @@ export class Wire extends Context.Service<Wire, { readonly sent: Array<Sent> }>(
 type Response = HttpServerResponse.HttpServerResponse
 
 /** What a request is answered; `reset` is no answer at all. Bodies are at hand: to read one takes no turn of the loop. */
-export type Answer = Response | "reset" | Effect.Effect<Response | "reset">
+export type Answer = Response | "reset" | Effect.Effect<Response | "reset", HttpClientError.HttpClientError>
 export type Answerer = (request: Sent, index: number) => Answer
 
 export const text = (body: string, status = 200, headers: Readonly<Record<string, string>> = {}): Response =>
@@ -41,6 +42,14 @@ export const json = (body: unknown, status = 200): Response =>
 /** Answers late. */
 export const late = (delay: Duration.Input, answer: Response): Effect.Effect<Response> =>
   Effect.as(Effect.sleep(delay), answer)
+
+/** Answers with more than the client reads. */
+export const tooLong = (status = 200): Effect.Effect<never, HttpClientError.HttpClientError> => {
+  const request = HttpClientRequest.get("https://bus.example.com")
+  const response = HttpServerResponse.toClientResponse(text("", status), { request })
+  const reason = new HttpClientError.DecodeError({ request, response, cause: new AnswerTooLong({ maxBytes: 9 }) })
+  return Effect.fail(new HttpClientError.HttpClientError({ reason }))
+}
 
 const bodyOf = ({ body }: HttpClientRequest.HttpClientRequest): string =>
   body._tag === "Uint8Array" ? new TextDecoder().decode(body.body) : ""
