@@ -53,15 +53,15 @@ export const applyDefinitions = Effect.fnUntraced(function* (inputs: ReadonlyArr
   const subscriptions = yield* Subscriptions
   const plan = yield* subscriptions.plan(inputs, { prune })
   yield* Console.log(describePlan(plan))
-  const { failures, results } = yield* subscriptions.apply(plan).pipe(
-    Effect.map((done) => ({ results: done, failures: [] })),
+  const applied = yield* subscriptions.apply(plan).pipe(
+    Effect.map((done) => ({ results: done, problems: [] })),
     Effect.catchTag("ApplyIncomplete", (incomplete) => Effect.succeed(incomplete))
   )
-  const concluded = yield* Effect.forEach(results, conclude, { concurrency: 8 })
+  const concluded = yield* Effect.forEach(applied.results, conclude, { concurrency: 8 })
   return {
     results: concluded.map(({ result }) => result),
     problems: [
-      ...failures.map(({ error, name }) => `${name}: ${error.message}`),
+      ...applied.problems,
       ...concluded.flatMap(({ problems, result }) => problems.map((problem) => `${result.name}: ${problem}`))
     ]
   }

@@ -53,6 +53,26 @@ export const checkQuota = (existing: number, planned: number): Result.Result<voi
     ? Result.fail(new QuotaExceeded({ limit: maxSubscriptions, existing, planned }))
     : Result.void
 
+/**
+ * What replaces another should exist before that one goes, or events fall between them: deletions come last. Where there
+ * is no room, those come before a create that it needs, and no more.
+ */
+const inOrder = (
+  existing: number,
+  declared: ReadonlyArray<SubscriptionAction>,
+  deletions: ReadonlyArray<SubscriptionAction>
+): ReadonlyArray<SubscriptionAction> => {
+  const waiting = [...deletions]
+  let count = existing
+  const ordered = declared.flatMap((action) => {
+    if (action._tag !== "Create") return [action]
+    const making = waiting.splice(0, Math.max(0, count + 1 - maxSubscriptions))
+    count += 1 - making.length
+    return [...making, action]
+  })
+  return [...ordered, ...waiting]
+}
+
 /** Compares what is declared with what the service holds. `prunes` tells what may go although nobody declared it. */
 export const makePlan = (
   definitions: ReadonlyArray<SubscriptionDefinition>,
@@ -66,13 +86,15 @@ export const makePlan = (
       .map(({ id, name }) => SubscriptionAction.Delete({ id, name }))
     const creations = declared.filter(SubscriptionAction.$is("Create")).length
     const existing = held.length
-    // What replaces another should exist before that one goes, or events fall between them; unless there is no room.
-    const hasRoom = existing + creations <= maxSubscriptions
     return Result.map(checkQuota(existing, existing + creations - deletions.length), () => ({
       existing,
-      actions: hasRoom ? [...declared, ...deletions] : [...deletions, ...declared]
+      actions: inOrder(existing, declared, deletions)
     }))
   })
+
+/** The subscription an action is about. */
+export const nameOf = (action: SubscriptionAction): string =>
+  action._tag === "Delete" ? action.name : action.definition.name
 
 /** The definitions a plan is for. */
 export const definitionsOf = ({ actions }: SubscriptionPlan): ReadonlyArray<SubscriptionDefinition> =>

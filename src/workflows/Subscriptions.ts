@@ -1,4 +1,4 @@
-import { Context, Data, DateTime, Effect, Layer, Option, Schedule, Stream } from "effect"
+import { Context, Data, DateTime, Effect, Layer, Option, Result, Schedule, Stream } from "effect"
 import type { SubscriptionAuditRecord } from "../domain/AuditRecord.ts"
 import type { EventBridgeError } from "../domain/EventBridgeError.ts"
 import type { AuditError } from "../domain/ReplayError.ts"
@@ -17,6 +17,7 @@ import {
   checkQuota,
   definitionsOf,
   makePlan,
+  nameOf,
   SubscriptionAction,
   type SubscriptionPlan
 } from "../domain/SubscriptionPlan.ts"
@@ -47,10 +48,19 @@ export type SubscriptionError = SubscriptionWrites.WriteError | AmbiguousName | 
 export class ApplyIncomplete extends Data.TaggedError("ApplyIncomplete")<{
   readonly results: ReadonlyArray<SubscriptionResult>
   readonly failures: ReadonlyArray<{ readonly name: string; readonly error: SubscriptionError }>
+  /** What was not tried because of the failures: after a create or an update that failed, nothing is deleted. */
+  readonly heldBack: ReadonlyArray<SubscriptionAction>
 }> {
   readonly hint = "Correct what is named and apply again; what was done stays done."
+  /** A line for each failure, and for each action that was held back. */
+  get problems(): ReadonlyArray<string> {
+    return [
+      ...this.failures.map(({ error, name }) => `${name}: ${error.message}`),
+      ...this.heldBack.map((action) => `${nameOf(action)}: not deleted, because what failed may be what replaces it`)
+    ]
+  }
   override get message(): string {
-    return this.failures.map(({ error, name }) => `${name}: ${error.message}`).join("\n")
+    return this.problems.join("\n")
   }
 }
 
@@ -92,7 +102,8 @@ export class Subscriptions extends Context.Service<
     ) => Effect.Effect<SubscriptionPlan, EventBridgeError | InvalidSubscription | AmbiguousName | QuotaExceeded>
     /**
      * Does what a plan says, by what the service holds by now: what was deleted behind our back is created again, what
-     * somebody else has created is not created twice, and nothing is deleted that the plan does not list.
+     * somebody else has created is not created twice, and nothing is deleted that the plan does not list, nor after a
+     * create or an update that failed.
      */
     readonly apply: (
       plan: SubscriptionPlan
@@ -268,14 +279,22 @@ export class Subscriptions extends Context.Service<
       )
       const results: Array<SubscriptionResult> = []
       const failures: Array<{ readonly name: string; readonly error: SubscriptionError }> = []
+      const heldBack: Array<SubscriptionAction> = []
+      let isDeclaredDone = true
       for (const action of actions) {
-        const name = action._tag === "Delete" ? action.name : action.definition.name
-        yield* Effect.match(perform(action, current), {
-          onSuccess: (result) => void results.push(result),
-          onFailure: (error) => void failures.push({ name, error })
-        })
+        // What failed may be what replaces it: as things are, its events still arrive.
+        if (action._tag === "Delete" && !isDeclaredDone) {
+          heldBack.push(action)
+          continue
+        }
+        const done = yield* Effect.result(perform(action, current))
+        if (Result.isSuccess(done)) results.push(done.success)
+        else {
+          failures.push({ name: nameOf(action), error: done.failure })
+          isDeclaredDone &&= action._tag === "Delete"
+        }
       }
-      return failures.length === 0 ? results : yield* new ApplyIncomplete({ results, failures })
+      return failures.length === 0 ? results : yield* new ApplyIncomplete({ results, failures, heldBack })
     })
 
     const confirmDelivery = Effect.fn("Subscriptions.confirmDelivery")((id: string, options?: ConfirmOptions) =>

@@ -9,8 +9,8 @@ import {
 } from "effect/http"
 import { KeyValueStore } from "effect/persistence"
 import { TestClock } from "effect/testing"
-import { Emulator, EmulatorClient, type EmulatorOptions, Fault } from "../../src/emulator/index.ts"
-import { Audit, AuditMemory, type EventBridgeOptions, Subscriptions } from "../../src/index.ts"
+import { Emulator, EmulatorClient, type EmulatorOptions, Fault, type FaultRoute } from "../../src/emulator/index.ts"
+import { Audit, AuditMemory, type EventBridgeOptions, type SubscriptionAction, Subscriptions } from "../../src/index.ts"
 import { definition } from "./support/Definitions.ts"
 import { driven, library, onEmulator } from "./support/Harness.ts"
 
@@ -66,6 +66,8 @@ const applied = (definitions: ReadonlyArray<unknown>, options?: { readonly prune
     const subscriptions = yield* Subscriptions
     return yield* subscriptions.apply(yield* subscriptions.plan(definitions, options))
   })
+
+const nameOfAction = (action: SubscriptionAction) => (action._tag === "Delete" ? action.name : action.definition.name)
 
 const actions = (results: ReadonlyArray<{ readonly action: string }>) => results.map(({ action }) => action)
 
@@ -291,6 +293,15 @@ describe("a service that", () => {
   )
 })
 
+/** The first request of a route is refused. */
+const refusing = (refused: FaultRoute): EmulatorOptions => {
+  let count = 0
+  return {
+    script: ({ route }) =>
+      route === refused && ++count === 1 ? Fault.Answer({ status: 422, body: '{"message":"no"}' }) : undefined
+  }
+}
+
 describe("the quota", () => {
   const held = (count: number): EmulatorOptions => ({
     subscriptions: Array.from({ length: count }, (_, index) => definition(`held-${index}`))
@@ -323,12 +334,23 @@ describe("the quota", () => {
     }).pipe(Effect.provide(onEmulator(held(99))))
   )
 
-  it.effect("has room for what is pruned, which then goes first", () =>
+  it.effect("has room for what is pruned: as much goes first as a create needs, all else last", () =>
     Effect.gen(function* () {
-      const results = yield* applied([definition("new")], { prune: true })
-      assert.strictEqual(actions(results).at(-1), "create")
-      assert.deepStrictEqual(yield* writes, { creates: 1, updates: 0, deletes: 100 })
+      const results = yield* applied([definition("new-1"), definition("new-2")], { prune: true })
+      assert.deepStrictEqual(actions(results).slice(0, 5), ["delete", "create", "delete", "create", "delete"])
+      assert.deepStrictEqual(yield* writes, { creates: 2, updates: 0, deletes: 100 })
     }).pipe(Effect.provide(onEmulator(held(100))))
+  )
+
+  it.effect("costs one subscription, not all, where the create it makes room for is refused", () =>
+    Effect.gen(function* () {
+      const failed = yield* Effect.flip(applied([definition("new-1"), definition("new-2")], { prune: true }))
+      assert.strictEqual(failed._tag, "ApplyIncomplete")
+      if (failed._tag !== "ApplyIncomplete") return
+      assert.deepStrictEqual(actions(failed.results), ["delete", "create"])
+      assert.lengthOf(failed.heldBack, 99)
+      assert.deepStrictEqual(yield* writes, { creates: 1, updates: 0, deletes: 1 })
+    }).pipe(Effect.provide(onEmulator({ ...held(100), ...refusing("createSubscription") })))
   )
 })
 
@@ -387,6 +409,22 @@ describe("a plan", () => {
       )
       assert.deepStrictEqual(yield* heldDescriptions, ["a: first", "later: first"])
     }).pipe(Effect.provide(onEmulator({ subscriptions: [definition("a"), definition("b")] })))
+  )
+
+  it.effect.each(["createSubscription", "updateSubscription"] as const)(
+    "deletes nothing after a %s that failed, and says so",
+    (route) =>
+      Effect.gen(function* () {
+        const wanted = [definition("a", { description: "changed" }), definition("new")]
+        const failed = yield* Effect.flip(applied(wanted, { prune: true }))
+        assert.strictEqual(failed._tag, "ApplyIncomplete")
+        if (failed._tag !== "ApplyIncomplete") return
+        assert.deepStrictEqual(failed.heldBack.map(nameOfAction), ["old"])
+        assert.include(failed.message, "\nold: not deleted, because what failed may be what replaces it")
+        assert.include((yield* heldDescriptions).join(), "old: first")
+        // What was in the way is gone: the same again does the rest.
+        assert.deepStrictEqual(actions(yield* applied(wanted, { prune: true })).at(-1), "delete")
+      }).pipe(Effect.provide(onEmulator({ subscriptions: [definition("old"), definition("a")], ...refusing(route) })))
   )
 
   it.effect("does what it can, and names what it could not do", () =>
