@@ -9,8 +9,16 @@ export interface SubscriptionChange {
   readonly after: unknown
 }
 
+/** The numbers of a definition are JavaScript's: what the service holds counts as such, in whatever digits it writes it. */
+const withNumbers = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(withNumbers)
+  if (!JSON.isRawJSON(value)) return value
+  const number = Number(value.rawJSON)
+  return Number.isFinite(number) ? number : value
+}
+
 const member = (value: unknown, name: string): unknown =>
-  Predicate.isObject(value) && Predicate.hasProperty(value, name) ? (value[name] ?? null) : null
+  Predicate.isObject(value) && Predicate.hasProperty(value, name) ? withNumbers(value[name] ?? null) : null
 
 /** The members named, in that order; the service may add others of its own. */
 const pick = (value: unknown, names: ReadonlyArray<string>) =>

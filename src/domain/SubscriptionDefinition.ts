@@ -20,7 +20,14 @@ const HttpsUrl = Schema.String.check(rule((value) => URL.parse(value)?.protocol 
 const wordOf = (words: ReadonlyArray<string>) =>
   Schema.String.check(rule((value) => words.includes(value), `must be one of ${words.join(", ")}`))
 
-const Scalar = Schema.Union([Schema.String, Schema.Finite, Schema.Boolean])
+/** An integer that a double may not hold has become another one by the time it is looked at. */
+const ExactNumber = Schema.Finite.check(
+  rule(
+    (value) => !Number.isInteger(value) || Number.isSafeInteger(value),
+    "is an integer of 2^53 or more, which would be sent rounded: write it as a string, if the service takes one"
+  )
+)
+const Scalar = Schema.Union([Schema.String, ExactNumber, Schema.Boolean])
 
 const RetryConfiguration = Schema.Struct({
   maxRetries: Schema.Int,

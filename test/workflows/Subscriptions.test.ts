@@ -94,6 +94,18 @@ describe("what is declared", () => {
     }).pipe(Effect.provide(onEmulator()))
   )
 
+  it.effect("converges whatever digits its numbers take", () =>
+    Effect.gen(function* () {
+      const value = [4111111111111111, 0.1 + 0.2, 1e-7, 5e-324, -0, Number.MAX_SAFE_INTEGER]
+      const wanted = definition("a", { filters: [{ field: "f", operator: "in", value }] })
+      assert.deepStrictEqual(actions(yield* applied([wanted])), ["create"])
+      assert.deepStrictEqual(actions(yield* applied([wanted])), ["unchanged"])
+      const changed = { ...wanted, description: "changed" }
+      assert.deepStrictEqual(actions(yield* applied([changed])), ["update"])
+      assert.deepStrictEqual(yield* writes, { creates: 1, updates: 1, deletes: 0 })
+    }).pipe(driven, Effect.provide(onEmulator()))
+  )
+
   it.effect("that differs is shown field by field, before and after", () =>
     Effect.gen(function* () {
       const subscriptions = yield* Subscriptions
@@ -274,6 +286,20 @@ describe("a service that", () => {
       driven,
       Effect.provide(
         behind((text, read) => (read <= 2 ? { status: 404, text: '{"message":"not yet"}' } : { status: 200, text }))
+      )
+    )
+  )
+
+  it.effect("writes its numbers in another way is no difference", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(actions(yield* applied(three)), ["create", "create", "create"])
+    }).pipe(
+      driven,
+      Effect.provide(
+        behind((text) => ({
+          status: 200,
+          text: text.replace("10000", "1e4").replace('"maxRetries":5', '"maxRetries":5.0')
+        }))
       )
     )
   )

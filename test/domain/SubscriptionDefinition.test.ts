@@ -1,0 +1,24 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Result } from "effect"
+import { defaultVocabulary, validator } from "../../src/domain/SubscriptionDefinition.ts"
+import { definition } from "../workflows/support/Definitions.ts"
+
+/** What is said of a definition with these members, or members that no definition should have. */
+const issues = (members: Readonly<Record<string, unknown>>): ReadonlyArray<string> =>
+  Result.match(validator(defaultVocabulary).one({ ...definition("a"), ...members }), {
+    onSuccess: () => [],
+    onFailure: (refused) => refused.issues.map(({ issue, path }) => `${path}: ${issue}`)
+  })
+
+const filtered = (value: unknown) => ({ filters: [{ field: "f", operator: "in", value }] })
+
+describe("a definition", () => {
+  it("with an integer that may not be the one that was written is refused", () => {
+    for (const text of ["9007199254740993", "-9007199254740992", "1e21", "[1, 9007199254740993]"]) {
+      const [issue, ...others] = issues(filtered(JSON.parse(text)))
+      assert.match(issue ?? "", /^filters\[0\]\.value(\[1\])?: .* write it as a string/)
+      assert.lengthOf(others, 0)
+    }
+    assert.lengthOf(issues(filtered([9007199254740991, -9007199254740991, 0.1, 1e-7, 5e-324, "9007199254740993"])), 0)
+  })
+})
