@@ -16,6 +16,11 @@ const rule = <A>(holds: (value: A) => boolean, message: string) =>
   Schema.makeFilter<A>((value) => (holds(value) ? undefined : message))
 
 const Text = Schema.String.check(rule((value) => value.trim() !== "", "must not be empty"))
+/** A subscription is found again by its name, so it has to come back in these very characters. */
+const Name = Text.check(
+  rule((value) => value.trim() === value, "must not begin or end with whitespace, which the service may drop"),
+  rule((value) => value.normalize("NFC") === value, "must be in Unicode's form NFC, into which the service may turn it")
+)
 const HttpsUrl = Schema.String.check(rule((value) => URL.parse(value)?.protocol === "https:", "must be an https URL"))
 const wordOf = (words: ReadonlyArray<string>) =>
   Schema.String.check(rule((value) => words.includes(value), `must be one of ${words.join(", ")}`))
@@ -48,7 +53,7 @@ const RetryConfiguration = Schema.Struct({
 /** The rules of a definition, for the words it may use. */
 const rulesOf = (eventType: typeof Text, operator: typeof Text) =>
   Schema.Struct({
-    name: Text,
+    name: Name,
     description: Schema.String,
     eventType,
     /** All must hold for an event to be delivered. Absent means all events. */

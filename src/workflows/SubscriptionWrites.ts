@@ -56,12 +56,11 @@ export const make = Effect.gen(function* () {
     })
 
   /**
-   * `known` are the subscriptions there were before. An id that is among them, or gone, is an answer from memory; any
-   * other is new, and no further one is asked for, whatever the service makes of the definition.
+   * Only an id that is gone shows that nothing was made. One that is held may be what this write has made, now or before,
+   * whatever name and definition the service gives it: no further one is asked for.
    */
   const create = Effect.fnUntraced(function* (
-    definition: SubscriptionDefinition,
-    known: ReadonlyArray<Subscription>
+    definition: SubscriptionDefinition
   ): Effect.fn.Return<Written, WriteError> {
     for (let generation = 0; ; generation++) {
       const idempotencyKey = yield* keys.keyOf({ method: "POST", resource, definition, against: null, generation })
@@ -70,8 +69,7 @@ export const make = Effect.gen(function* () {
       if (Option.isSome(held) && changesBetween(held.value, definition).length === 0) {
         return { subscription: held.value, idempotencyKey }
       }
-      const isFromMemory = Option.isNone(held) || known.some((subscription) => subscription.id === id)
-      if (!isFromMemory || generation + 1 === maxGenerations) return yield* notApplied(definition, id, held)
+      if (Option.isSome(held) || generation + 1 === maxGenerations) return yield* notApplied(definition, id, held)
     }
   })
 

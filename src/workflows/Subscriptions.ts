@@ -178,8 +178,8 @@ export class Subscriptions extends Context.Service<
       details: `idempotency key ${idempotencyKey}`
     })
 
-    const createValid = (definition: SubscriptionDefinition, known: ReadonlyArray<Subscription>) =>
-      writes.create(definition, known).pipe(
+    const createValid = (definition: SubscriptionDefinition) =>
+      writes.create(definition).pipe(
         recorded("CREATE", null, written),
         Effect.map(({ subscription }) => subscription)
       )
@@ -205,17 +205,16 @@ export class Subscriptions extends Context.Service<
     )
 
     const perform = Effect.fnUntraced(function* (
-      action: SubscriptionAction,
-      known: ReadonlyArray<Subscription>
+      action: SubscriptionAction
     ): Effect.fn.Return<SubscriptionResult, SubscriptionError> {
       switch (action._tag) {
         case "Create": {
-          const { id, name, state } = yield* createValid(action.definition, known)
+          const { id, name, state } = yield* createValid(action.definition)
           return { name, action: "create", id, state, changes: [] }
         }
         case "Update": {
           const current = yield* writes.find(action.id)
-          if (Option.isNone(current)) return yield* perform(SubscriptionAction.Create(action), known)
+          if (Option.isNone(current)) return yield* perform(SubscriptionAction.Create(action))
           const { id, name, state } = yield* updateValid(current.value, action.definition)
           return { name, action: "update", id, state, changes: action.changes }
         }
@@ -236,7 +235,7 @@ export class Subscriptions extends Context.Service<
       const definition = yield* Effect.fromResult(validate.one(input))
       const known = yield* held
       yield* Effect.fromResult(checkQuota(known.length, known.length + 1))
-      return yield* createValid(definition, known)
+      return yield* createValid(definition)
     })
 
     const update = Effect.fn("Subscriptions.update")(function* (id: string, input: SubscriptionDefinition) {
@@ -260,7 +259,7 @@ export class Subscriptions extends Context.Service<
       const current = yield* held
       const action = yield* Effect.fromResult(actionFor(definition, current))
       if (action._tag === "Create") yield* Effect.fromResult(checkQuota(current.length, current.length + 1))
-      return yield* perform(action, current)
+      return yield* perform(action)
     })
 
     const plan = Effect.fn("Subscriptions.plan")(function* (
@@ -287,7 +286,7 @@ export class Subscriptions extends Context.Service<
           heldBack.push(action)
           continue
         }
-        const done = yield* Effect.result(perform(action, current))
+        const done = yield* Effect.result(perform(action))
         if (Result.isSuccess(done)) results.push(done.success)
         else {
           failures.push({ name: nameOf(action), error: done.failure })

@@ -21,4 +21,12 @@ describe("a definition", () => {
     }
     assert.lengthOf(issues(filtered([9007199254740991, -9007199254740991, 0.1, 1e-7, 5e-324, "9007199254740993"])), 0)
   })
+
+  it("with a name that the service may hold in other characters is refused", () => {
+    for (const name of [" orders", "orders ", "orders\u00a0", "orders\n", "\ufefforders"]) {
+      assert.match(issues({ name }).join(), /^name: must not begin or end with whitespace[^:]*$/)
+    }
+    assert.match(issues({ name: "e\u0301" }).join(), /^name: must be in Unicode's form NFC/)
+    assert.lengthOf(issues({ name: "Aufträge für \u00e9 und ﬁ" }), 0)
+  })
 })

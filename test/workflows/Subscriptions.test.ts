@@ -253,8 +253,11 @@ describe("a write whose answer was lost", () => {
   )
 })
 
-/** The emulator behind a service that answers reads of one subscription in its own way. */
-const behind = (answer: (text: string, read: number) => { readonly status: number; readonly text: string }) => {
+/** The emulator behind a service that answers reads of one subscription, and lists, in its own way. */
+const behind = (
+  answer: (text: string, read: number) => { readonly status: number; readonly text: string },
+  list: (text: string) => string = (text) => text
+) => {
   const reads = new Map<string, number>()
   const client = Layer.effect(
     HttpClient.HttpClient,
@@ -262,10 +265,13 @@ const behind = (answer: (text: string, read: number) => { readonly status: numbe
       HttpClient.make((request) =>
         Effect.gen(function* () {
           const response = yield* emulated.execute(request)
-          if (request.method !== "GET" || !/subscriptions\/sub_\d+$/.test(request.url)) return response
+          if (request.method !== "GET") return response
           const read = (reads.get(request.url) ?? 0) + 1
           reads.set(request.url, read)
-          const { status, text } = answer(yield* response.text, read)
+          const held = yield* response.text
+          const { status, text } = /subscriptions\/sub_\d+$/.test(request.url)
+            ? answer(held, read)
+            : { status: response.status, text: list(held) }
           return HttpServerResponse.toClientResponse(HttpServerResponse.text(text, { status }), { request })
         })
       )
@@ -288,6 +294,28 @@ describe("a service that", () => {
         behind((text, read) => (read <= 2 ? { status: 404, text: '{"message":"not yet"}' } : { status: 200, text }))
       )
     )
+  )
+
+  it.effect("holds it under a name of its own is not asked for a twin, however often it is applied", () => {
+    const lowerCased = (text: string) => text.replaceAll("Orders", "orders")
+    return Effect.gen(function* () {
+      for (let time = 0; time < 3; time++) {
+        const failed = yield* Effect.flip(applied([definition("Orders")]))
+        assert.include(failed.message, '(sub_000001) was written, but name is "orders", not "Orders"')
+      }
+      assert.deepStrictEqual(yield* writes, { creates: 1, updates: 0, deletes: 0 })
+    }).pipe(driven, Effect.provide(behind((text) => ({ status: 200, text: lowerCased(text) }), lowerCased)))
+  })
+
+  it.effect("answers a create from memory with what was changed since is not asked for a twin", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const { id } = yield* subscriptions.create(definition("n"))
+      yield* subscriptions.update(id, definition("n", { description: "second" }))
+      const failed = yield* Effect.flip(subscriptions.create(definition("n")))
+      assert.deepInclude(failed, { _tag: "WriteNotApplied", id })
+      assert.deepStrictEqual(yield* heldDescriptions, ["n: second"])
+    }).pipe(driven, Effect.provide(onEmulator()))
   )
 
   it.effect("writes its numbers in another way is no difference", () =>
