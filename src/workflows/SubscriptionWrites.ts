@@ -1,4 +1,4 @@
-import { Effect, Equal, Option, Schedule } from "effect"
+import { Effect, Equal, Option, Result, Schedule } from "effect"
 import type { EventBridgeError } from "../domain/EventBridgeError.ts"
 import type { Subscription } from "../domain/Subscription.ts"
 import { changesBetween, heldDefinition } from "../domain/SubscriptionChange.ts"
@@ -6,6 +6,7 @@ import type { SubscriptionDefinition } from "../domain/SubscriptionDefinition.ts
 import { type InvalidSubscription, WriteNotApplied } from "../domain/SubscriptionError.ts"
 import { EventBridgeHttp } from "../services/EventBridgeHttp.ts"
 import { IdempotencyKeys } from "../services/IdempotencyKeys.ts"
+import * as SubscriptionList from "./SubscriptionList.ts"
 
 /** A write that is known to have been done. */
 export interface Written {
@@ -25,8 +26,8 @@ const moment = Schedule.exponential("100 millis").pipe(Schedule.upTo({ times: 3 
 const resource = "/api/v2/eventbridge/subscriptions"
 
 /**
- * Writes that are read back. The service answers an idempotency key it knows from memory and does nothing, so an answer
- * does not show that a write was done. Where the service shows that it was not, and only there, the next generation of
+ * Writes that are read back. The service answers an idempotency key it knows from memory, or with 409, and does nothing, so
+ * neither answer shows whether a write was done. Where the service shows that it was not, and only there, the next generation of
  * the key is sent: a second subscription, or a second change, is worse than an error.
  */
 export const make = Effect.gen(function* () {
@@ -41,12 +42,15 @@ export const make = Effect.gen(function* () {
 
   /** The subscription after a write: as wanted, or as it still is when there has been time enough. */
   const readBack = (id: string, definition: SubscriptionDefinition) =>
-    find(id).pipe(
-      Effect.repeat({
-        schedule: moment,
-        until: Option.exists((held) => changesBetween(held, definition).length === 0)
-      })
-    )
+    find(id).pipe(Effect.repeat({ schedule: moment, until: Option.exists((held) => isApplied(held, definition)) }))
+
+  /** The subscription of the name: a 409 tells no id. */
+  const readBackByName = (definition: SubscriptionDefinition) =>
+    Effect.map(SubscriptionList.all(http), (held) => {
+      const namesakes = held.filter(({ name }) => name === definition.name)
+      const applied = namesakes.find((namesake) => isApplied(namesake, definition))
+      return Option.fromUndefinedOr(applied ?? namesakes[0])
+    }).pipe(Effect.repeat({ schedule: moment, until: Option.exists((held) => isApplied(held, definition)) }))
 
   const notApplied = (definition: SubscriptionDefinition, id: string, held: Option.Option<Subscription>) =>
     new WriteNotApplied({
@@ -56,20 +60,29 @@ export const make = Effect.gen(function* () {
     })
 
   /**
-   * Only an id that is gone shows that nothing was made. One that is held may be what this write has made, now or before,
-   * whatever name and definition the service gives it: no further one is asked for.
+   * Only where nothing is held was nothing made. What is held may be what this write has made, now or before, whatever
+   * name and definition the service gives it: no further one is asked for.
    */
   const create = Effect.fnUntraced(function* (
     definition: SubscriptionDefinition
   ): Effect.fn.Return<Written, WriteError> {
     for (let generation = 0; ; generation++) {
       const idempotencyKey = yield* keys.keyOf({ method: "POST", resource, definition, against: null, generation })
-      const { id } = yield* http.createSubscription({ definition, idempotencyKey })
-      const held = yield* readBack(id, definition)
-      if (Option.isSome(held) && changesBetween(held.value, definition).length === 0) {
-        return { subscription: held.value, idempotencyKey }
+      const answered = yield* Effect.result(http.createSubscription({ definition, idempotencyKey }))
+      if (Result.isFailure(answered) && answered.failure.reason._tag !== "DuplicateDetected") {
+        return yield* answered.failure
       }
-      if (Option.isSome(held) || generation + 1 === maxGenerations) return yield* notApplied(definition, id, held)
+      const held = Result.isSuccess(answered)
+        ? yield* readBack(answered.success.id, definition)
+        : yield* readBackByName(definition)
+      if (Option.isSome(held)) {
+        return isApplied(held.value, definition)
+          ? { subscription: held.value, idempotencyKey }
+          : yield* notApplied(definition, held.value.id, held)
+      }
+      if (generation + 1 === maxGenerations) {
+        return yield* Result.isSuccess(answered) ? notApplied(definition, answered.success.id, held) : answered.failure
+      }
     }
   })
 
@@ -88,9 +101,14 @@ export const make = Effect.gen(function* () {
         against,
         generation
       })
-      yield* http.updateSubscription(id, { definition, idempotencyKey })
+      yield* Effect.catchReason(
+        http.updateSubscription(id, { definition, idempotencyKey }),
+        "EventBridgeError",
+        "DuplicateDetected",
+        () => Effect.void
+      )
       const held = yield* readBack(id, definition)
-      if (Option.isSome(held) && changesBetween(held.value, definition).length === 0) {
+      if (Option.isSome(held) && isApplied(held.value, definition)) {
         return { subscription: held.value, idempotencyKey }
       }
       const isAsBefore = Option.exists(held, (after) => Equal.equals(heldDefinition(after), against))
@@ -100,3 +118,6 @@ export const make = Effect.gen(function* () {
 
   return { create, find, update }
 })
+
+const isApplied = (held: Subscription, definition: SubscriptionDefinition): boolean =>
+  changesBetween(held, definition).length === 0

@@ -27,7 +27,7 @@ import { EventBridgeHttp } from "../services/EventBridgeHttp.ts"
 import type { IdempotencyKeys } from "../services/IdempotencyKeys.ts"
 import { Metrics } from "../services/Metrics.ts"
 import { Registry } from "../services/Registry.ts"
-import * as PagedList from "./PagedList.ts"
+import * as SubscriptionList from "./SubscriptionList.ts"
 import * as SubscriptionWrites from "./SubscriptionWrites.ts"
 
 /** What was done about a subscription. */
@@ -73,8 +73,6 @@ const confirmSchedule = Schedule.min([Schedule.exponential("1 second"), Schedule
   Schedule.jittered,
   Schedule.upTo({ times: 9 })
 )
-
-const pageSize = 100
 
 /**
  * The life of subscriptions: create, update, delete, and see them deliver; or declare them and let `ensure` or `apply`
@@ -154,19 +152,13 @@ export class Subscriptions extends Context.Service<
           Effect.tap((value) => record({ operation, subscriptionId, status: "SUCCESS", ...describe(value) }))
         )
 
-    const everything = PagedList.pages(
-      "ListSubscriptions",
-      (nextPageToken) => http.listSubscriptions({ limit: pageSize, nextPageToken }),
-      undefined
-    ).pipe(Stream.flatMap(({ subscriptions }) => Stream.fromIterable(subscriptions)))
-
-    const held = Stream.runCollect(everything)
+    const held = SubscriptionList.all(http)
 
     const list = Stream.suspend(() => {
       let count = 0
       const keep = (status: SubscriptionAuditRecord["status"], details: string) =>
         record({ operation: "LIST", subscriptionId: null, status, details })
-      return everything.pipe(
+      return SubscriptionList.stream(http).pipe(
         Stream.tap(() => Effect.sync(() => count++)),
         Stream.tapError(({ message }) => keep("FAILED", message)),
         Stream.concat(Stream.fromEffectDrain(Effect.suspend(() => keep("SUCCESS", `${count} subscriptions`))))

@@ -9,7 +9,14 @@ import {
 } from "effect/http"
 import { KeyValueStore } from "effect/persistence"
 import { TestClock } from "effect/testing"
-import { Emulator, EmulatorClient, type EmulatorOptions, Fault, type FaultRoute } from "../../src/emulator/index.ts"
+import {
+  Emulator,
+  EmulatorClient,
+  type EmulatorOptions,
+  Fault,
+  type FaultRoute,
+  type FaultScript
+} from "../../src/emulator/index.ts"
 import { Audit, AuditMemory, type EventBridgeOptions, type SubscriptionAction, Subscriptions } from "../../src/index.ts"
 import { definition } from "./support/Definitions.ts"
 import { driven, library, onEmulator } from "./support/Harness.ts"
@@ -250,6 +257,67 @@ describe("a write whose answer was lost", () => {
         )
       )
     )
+  )
+})
+
+describe("a service that answers 409 to a key it knows", () => {
+  const conflicting: FaultScript = ({ attempt, route }) =>
+    attempt > 1 && (route === "createSubscription" || route === "updateSubscription")
+      ? Fault.Answer({ status: 409, body: '{"message":"the key was used before"}' })
+      : undefined
+
+  it.effect("has taken what was sent before", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const { id } = yield* subscriptions.create(definition("n"))
+      assert.strictEqual(id, "sub_000001")
+      yield* subscriptions.update(id, definition("n", { description: "second" }))
+      assert.deepStrictEqual(yield* writes, { creates: 1, updates: 1, deletes: 0 })
+      const { subscriptionRecords } = yield* AuditMemory
+      assert.deepStrictEqual(
+        subscriptionRecords.map(({ operation, status, subscriptionId }) => [operation, subscriptionId, status]),
+        [
+          ["CREATE", id, "SUCCESS"],
+          ["UPDATE", id, "SUCCESS"]
+        ]
+      )
+    }).pipe(
+      driven,
+      Effect.provide(
+        onEmulator({
+          script: (request) =>
+            request.attempt === 1 && /^(?:create|update)/.test(request.route)
+              ? Fault.ResetAfter()
+              : conflicting(request)
+        })
+      )
+    )
+  )
+
+  it.effect("is asked again under another key where nothing was done", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const first = yield* subscriptions.create(definition("n", { description: "A" }))
+      for (const description of ["B", "A", "B", "A"]) {
+        yield* subscriptions.update(first.id, definition("n", { description }))
+        assert.deepStrictEqual(yield* heldDescriptions, [`n: ${description}`])
+      }
+      yield* subscriptions.delete(first.id)
+      yield* subscriptions.create(definition("n", { description: "A" }))
+      assert.deepStrictEqual(yield* heldDescriptions, ["n: A"])
+      assert.deepStrictEqual(yield* writes, { creates: 2, updates: 4, deletes: 1 })
+    }).pipe(driven, Effect.provide(onEmulator({ script: conflicting })))
+  )
+
+  it.effect("and holds something else is told, not written over", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const { id } = yield* subscriptions.create(definition("n"))
+      yield* subscriptions.update(id, definition("n", { description: "second" }))
+      const failed = yield* Effect.flip(subscriptions.create(definition("n")))
+      assert.deepInclude(failed, { _tag: "WriteNotApplied", id })
+      assert.deepStrictEqual(yield* heldDescriptions, ["n: second"])
+    }).pipe(driven, Effect.provide(onEmulator({ script: conflicting })))
   )
 })
 
