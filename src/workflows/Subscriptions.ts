@@ -48,15 +48,21 @@ export type SubscriptionError = SubscriptionWrites.WriteError | AmbiguousName | 
 export class ApplyIncomplete extends Data.TaggedError("ApplyIncomplete")<{
   readonly results: ReadonlyArray<SubscriptionResult>
   readonly failures: ReadonlyArray<{ readonly name: string; readonly error: SubscriptionError }>
-  /** What was not tried because of the failures: after a create or an update that failed, nothing is deleted. */
+  /**
+   * What was not tried because of the failures: deletions after a create or an update that failed, and everything after a
+   * record that could not be kept.
+   */
   readonly heldBack: ReadonlyArray<SubscriptionAction>
 }> {
   readonly hint = "Correct what is named and apply again; what was done stays done."
   /** A line for each failure, and for each action that was held back. */
   get problems(): ReadonlyArray<string> {
+    const why = this.failures.some(({ error }) => error._tag === "AuditError")
+      ? "not tried, because no record of it could be kept"
+      : "not deleted, because what failed may be what replaces it"
     return [
       ...this.failures.map(({ error, name }) => `${name}: ${error.message}`),
-      ...this.heldBack.map((action) => `${nameOf(action)}: not deleted, because what failed may be what replaces it`)
+      ...this.heldBack.map((action) => `${nameOf(action)}: ${why}`)
     ]
   }
   override get message(): string {
@@ -272,9 +278,10 @@ export class Subscriptions extends Context.Service<
       const failures: Array<{ readonly name: string; readonly error: SubscriptionError }> = []
       const heldBack: Array<SubscriptionAction> = []
       let isDeclaredDone = true
+      let isRecorded = true
       for (const action of actions) {
         // What failed may be what replaces it: as things are, its events still arrive.
-        if (action._tag === "Delete" && !isDeclaredDone) {
+        if (!isRecorded || (action._tag === "Delete" && !isDeclaredDone)) {
           heldBack.push(action)
           continue
         }
@@ -283,6 +290,7 @@ export class Subscriptions extends Context.Service<
         else {
           failures.push({ name: nameOf(action), error: done.failure })
           isDeclaredDone &&= action._tag === "Delete"
+          isRecorded = done.failure._tag !== "AuditError"
         }
       }
       return failures.length === 0 ? results : yield* new ApplyIncomplete({ results, failures, heldBack })

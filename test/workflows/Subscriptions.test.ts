@@ -17,7 +17,14 @@ import {
   type FaultRoute,
   type FaultScript
 } from "../../src/emulator/index.ts"
-import { Audit, AuditMemory, type EventBridgeOptions, type SubscriptionAction, Subscriptions } from "../../src/index.ts"
+import {
+  Audit,
+  AuditError,
+  AuditMemory,
+  type EventBridgeOptions,
+  type SubscriptionAction,
+  Subscriptions
+} from "../../src/index.ts"
 import { definition } from "./support/Definitions.ts"
 import { driven, library, onEmulator } from "./support/Harness.ts"
 
@@ -708,7 +715,38 @@ describe("the registry", () => {
   })
 })
 
+/** The library with an audit that keeps so many records and no more. */
+const withFullAudit = (room: number, emulator: EmulatorOptions) => {
+  let left = room
+  const audit = Layer.succeed(Audit, {
+    record: () => (left-- > 0 ? Effect.void : Effect.fail(new AuditError({ sink: "audit.jsonl", detail: "ENOSPC" }))),
+    head: Effect.undefined
+  })
+  return library().pipe(
+    Layer.provideMerge(Layer.mergeAll(audit, KeyValueStore.layerMemory, EmulatorClient.layerEmulator(emulator)))
+  )
+}
+
 describe("the audit", () => {
+  it.effect("that is full stops what depends on it", () =>
+    Effect.gen(function* () {
+      const failed = yield* Effect.flip(applied(three, { prune: true }))
+      assert.strictEqual(failed._tag, "ApplyIncomplete")
+      if (failed._tag !== "ApplyIncomplete") return
+      assert.deepStrictEqual(
+        failed.results.map(({ name }) => name),
+        ["a"]
+      )
+      assert.deepStrictEqual(
+        failed.failures.map(({ error, name }) => [name, error._tag]),
+        [["b", "AuditError"]]
+      )
+      assert.deepStrictEqual(failed.heldBack.map(nameOfAction), ["c", "old"])
+      assert.include(failed.message, "\nold: not tried, because no record of it could be kept")
+      assert.deepStrictEqual(yield* writes, { creates: 2, updates: 0, deletes: 0 })
+    }).pipe(Effect.provide(withFullAudit(1, { subscriptions: [definition("old")] })))
+  )
+
   it.effect("has each operation, with its key or its failure", () =>
     Effect.gen(function* () {
       const subscriptions = yield* Subscriptions
