@@ -145,7 +145,7 @@ export class Subscriptions extends Context.Service<
       yield* audit.record([{ ...entry, timestamp: DateTime.formatIso(yield* DateTime.now) }])
     })
 
-    /** Keeps a record of an operation, whichever way it ends. */
+    /** Keeps a record of an operation, whichever way it ends. The record itself is not interrupted. */
     const recorded =
       <A>(
         operation: SubscriptionAuditRecord["operation"],
@@ -153,10 +153,14 @@ export class Subscriptions extends Context.Service<
         describe: (value: A) => Partial<SubscriptionAuditRecord> & { readonly details: string }
       ) =>
       <E extends { readonly message: string }>(self: Effect.Effect<A, E>) =>
-        self.pipe(
-          Effect.tapError((error) => record({ operation, subscriptionId, status: "FAILED", details: error.message })),
-          Effect.tap((value) => record({ operation, subscriptionId, status: "SUCCESS", ...describe(value) }))
-        )
+        Effect.uninterruptibleMask((restore) => {
+          const failed = (details: string) => record({ operation, subscriptionId, status: "FAILED", details })
+          return restore(self).pipe(
+            Effect.tapError((error) => failed(error.message)),
+            Effect.tap((value) => record({ operation, subscriptionId, status: "SUCCESS", ...describe(value) })),
+            Effect.onInterrupt(() => failed("interrupted; it may have been done"))
+          )
+        })
 
     const held = SubscriptionList.all(http)
 

@@ -26,7 +26,7 @@ import {
   Subscriptions
 } from "../../src/index.ts"
 import { definition } from "./support/Definitions.ts"
-import { driven, library, onEmulator } from "./support/Harness.ts"
+import { driven, library, onEmulator, settle } from "./support/Harness.ts"
 
 const registryUrl = "https://registry.example.com/hook?key=registry-secret"
 
@@ -745,6 +745,37 @@ describe("the audit", () => {
       assert.include(failed.message, "\nold: not tried, because no record of it could be kept")
       assert.deepStrictEqual(yield* writes, { creates: 2, updates: 0, deletes: 0 })
     }).pipe(Effect.provide(withFullAudit(1, { subscriptions: [definition("old")] })))
+  )
+
+  it.effect.each(["create", "update", "delete"] as const)(
+    "has a %s that was interrupted once it was taken",
+    (operation) =>
+      Effect.gen(function* () {
+        const subscriptions = yield* Subscriptions
+        const operations = {
+          create: subscriptions.create(definition("b")),
+          update: subscriptions.update("sub_000001", definition("a", { description: "changed" })),
+          delete: subscriptions.delete("sub_000001")
+        }
+        const fiber = yield* Effect.forkChild(operations[operation])
+        yield* Effect.repeat(Effect.andThen(settle, writes), {
+          until: ({ creates, deletes, updates }) => creates + updates + deletes === 1
+        })
+        yield* Fiber.interrupt(fiber)
+        const { subscriptionRecords } = yield* AuditMemory
+        assert.deepStrictEqual(
+          subscriptionRecords.map(({ details, status, ...record }) => [record.operation, status, details]),
+          [[operation.toUpperCase(), "FAILED", "interrupted; it may have been done"]]
+        )
+      }).pipe(
+        Effect.provide(
+          onEmulator({
+            subscriptions: [definition("a")],
+            script: ({ route }) =>
+              /^(?:create|update|delete)Subscription$/.test(route) ? Fault.ResetAfter() : undefined
+          })
+        )
+      )
   )
 
   it.effect("has each operation, with its key or its failure", () =>
