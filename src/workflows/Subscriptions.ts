@@ -1,4 +1,4 @@
-import { Context, Data, DateTime, Effect, Layer, Option, Result, Schedule, Stream } from "effect"
+import { Context, Data, DateTime, Effect, Layer, Option, Result, Schedule, Semaphore, Stream } from "effect"
 import type { SubscriptionAuditRecord } from "../domain/AuditRecord.ts"
 import type { EventBridgeError } from "../domain/EventBridgeError.ts"
 import type { AuditError } from "../domain/ReplayError.ts"
@@ -82,7 +82,7 @@ const confirmSchedule = Schedule.min([Schedule.exponential("1 second"), Schedule
 
 /**
  * The life of subscriptions: create, update, delete, and see them deliver; or declare them and let `ensure` or `apply`
- * make it so, as often as they like. Definitions are checked before anything is sent.
+ * make it so, as often as they like. Definitions are checked before anything is sent. Writes of one process take turns.
  */
 export class Subscriptions extends Context.Service<
   Subscriptions,
@@ -139,6 +139,8 @@ export class Subscriptions extends Context.Service<
     const registry = yield* Registry
     const writes = yield* SubscriptionWrites.make
     const validate = validator((yield* EventBridgeConfig).vocabulary)
+    // Two writers that look first and then write would each make a subscription of one name.
+    const { withPermit: oneAtATime } = yield* Semaphore.make(1)
 
     const record = Effect.fnUntraced(function* (entry: Omit<SubscriptionAuditRecord, "timestamp">) {
       yield* metrics.subscription(entry.operation, entry.status)
@@ -238,7 +240,7 @@ export class Subscriptions extends Context.Service<
       const known = yield* held
       yield* Effect.fromResult(checkQuota(known.length, known.length + 1))
       return yield* createValid(definition)
-    })
+    }, oneAtATime)
 
     const update = Effect.fn("Subscriptions.update")(function* (id: string, input: SubscriptionDefinition) {
       const definition = yield* Effect.fromResult(validate.one(input))
@@ -250,7 +252,7 @@ export class Subscriptions extends Context.Service<
           )
         )
       return yield* updateValid(current, definition)
-    })
+    }, oneAtATime)
 
     const get = Effect.fn("Subscriptions.get")((id: string) =>
       http.getSubscription(id).pipe(recorded("GET", id, ({ state }) => ({ details: `state ${state}` })))
@@ -262,7 +264,7 @@ export class Subscriptions extends Context.Service<
       const action = yield* Effect.fromResult(actionFor(definition, current))
       if (action._tag === "Create") yield* Effect.fromResult(checkQuota(current.length, current.length + 1))
       return yield* perform(action)
-    })
+    }, oneAtATime)
 
     const plan = Effect.fn("Subscriptions.plan")(function* (
       inputs: ReadonlyArray<unknown>,
@@ -298,7 +300,7 @@ export class Subscriptions extends Context.Service<
         }
       }
       return failures.length === 0 ? results : yield* new ApplyIncomplete({ results, failures, heldBack })
-    })
+    }, oneAtATime)
 
     const confirmDelivery = Effect.fn("Subscriptions.confirmDelivery")((id: string, options?: ConfirmOptions) =>
       Effect.suspend(() => {
@@ -330,7 +332,7 @@ export class Subscriptions extends Context.Service<
       update,
       get,
       list,
-      delete: remove,
+      delete: (id) => oneAtATime(remove(id)),
       ensure,
       plan,
       apply,

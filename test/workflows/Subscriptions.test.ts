@@ -218,6 +218,25 @@ describe("what is declared", () => {
   )
 })
 
+describe("writes at once", () => {
+  it.effect("of one name in different words make one subscription, and none with two of a name", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const plan = yield* subscriptions.plan([definition("n", { description: "planned" })])
+      yield* Effect.all(
+        [
+          subscriptions.ensure(definition("n", { description: "A" })),
+          subscriptions.ensure(definition("n", { description: "B" })),
+          subscriptions.apply(plan)
+        ],
+        { concurrency: "unbounded" }
+      )
+      assert.deepStrictEqual(yield* heldDescriptions, ["n: planned"])
+      assert.deepStrictEqual(yield* writes, { creates: 1, updates: 2, deletes: 0 })
+    }).pipe(Effect.provide(onEmulator()))
+  )
+})
+
 describe("a write whose answer was lost", () => {
   const lost: EmulatorOptions = {
     script: ({ attempt, route }) =>
