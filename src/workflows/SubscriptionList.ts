@@ -1,4 +1,5 @@
-import { Stream } from "effect"
+import { Effect, Stream } from "effect"
+import type { Subscription } from "../domain/Subscription.ts"
 import type { EventBridgeHttp } from "../services/EventBridgeHttp.ts"
 import * as PagedList from "./PagedList.ts"
 
@@ -12,5 +13,8 @@ export const stream = ({ listSubscriptions }: EventBridgeHttp["Service"]) =>
     undefined
   ).pipe(Stream.flatMap(({ subscriptions }) => Stream.fromIterable(subscriptions)))
 
-/** All of them at once. */
-export const all = (http: EventBridgeHttp["Service"]) => Stream.runCollect(stream(http))
+/** All of them, each once: where a list moves under its reader, an entry can come on two pages. */
+export const all = (http: EventBridgeHttp["Service"]) =>
+  Effect.map(Stream.runCollect(stream(http)), (listed): ReadonlyArray<Subscription> =>
+    Array.from(new Map(listed.map((subscription) => [subscription.id, subscription])).values())
+  )

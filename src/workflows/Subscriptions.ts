@@ -205,7 +205,13 @@ export class Subscriptions extends Context.Service<
           )
 
     const remove = Effect.fn("Subscriptions.delete")((id: string) =>
-      http.deleteSubscription(id).pipe(recorded("DELETE", id, () => ({ details: "deleted" })))
+      http.deleteSubscription(id).pipe(
+        // Where an earlier try may have arrived, this very delete is why it is gone.
+        Effect.catchReason("EventBridgeError", "NotFound", (_, error) =>
+          error.ambiguous ? Effect.void : Effect.fail(error)
+        ),
+        recorded("DELETE", id, () => ({ details: "deleted" }))
+      )
     )
 
     const perform = Effect.fnUntraced(function* (

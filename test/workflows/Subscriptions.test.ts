@@ -255,6 +255,33 @@ describe("a write whose answer was lost", () => {
     }).pipe(driven, Effect.provide(onEmulator(lost)))
   )
 
+  it.effect("is a subscription deleted, for the one who asked and in the audit", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      yield* subscriptions.delete("sub_000001")
+      const missing = yield* Effect.flip(subscriptions.delete("sub_000001"))
+      assert.include(missing.message, "404")
+      const { subscriptionRecords } = yield* AuditMemory
+      assert.deepStrictEqual(
+        subscriptionRecords.map(({ operation, status }) => [operation, status]),
+        [
+          ["DELETE", "SUCCESS"],
+          ["DELETE", "FAILED"]
+        ]
+      )
+      assert.deepStrictEqual(yield* writes, { creates: 0, updates: 0, deletes: 1 })
+    }).pipe(
+      driven,
+      Effect.provide(
+        onEmulator({
+          subscriptions: [definition("a")],
+          script: ({ attempt, route }) =>
+            route === "deleteSubscription" && attempt === 1 ? Fault.ResetAfter() : undefined
+        })
+      )
+    )
+  )
+
   it.effect("is the same write for a process started again", () =>
     Effect.gen(function* () {
       const inOneProcess = Effect.gen(function* () {
@@ -389,6 +416,18 @@ describe("a service that", () => {
       )
     )
   )
+
+  it.effect("lists one twice is taken to hold one", () => {
+    const twice = (text: string): string => {
+      const { subscriptions, ...rest } = JSON.parse(text)
+      return JSON.stringify({ ...rest, subscriptions: [...subscriptions, ...subscriptions] })
+    }
+    return Effect.gen(function* () {
+      assert.deepStrictEqual(actions(yield* applied([definition("a")])), ["create"])
+      assert.deepStrictEqual(actions(yield* applied([definition("a")])), ["unchanged"])
+      assert.strictEqual((yield* (yield* Subscriptions).ensure(definition("a"))).action, "unchanged")
+    }).pipe(driven, Effect.provide(behind((text) => ({ status: 200, text }), twice)))
+  })
 
   it.effect("holds it under a name of its own is not asked for a twin, however often it is applied", () => {
     const lowerCased = (text: string) => text.replaceAll("Orders", "orders")
