@@ -15,15 +15,22 @@ export const defaultVocabulary: Vocabulary = {
 const rule = <A>(holds: (value: A) => boolean, message: string) =>
   Schema.makeFilter<A>((value) => (holds(value) ? undefined : message))
 
-const Text = Schema.String.check(rule((value) => value.trim() !== "", "must not be empty"))
+/** Half of a surrogate pair is no character: it cannot be sent, nor hashed into a key. */
+const AnyText = Schema.String.check(
+  rule(
+    (value) => value.isWellFormed(),
+    "must not hold half a surrogate pair (\\ud800 to \\udfff without the other half)"
+  )
+)
+const Text = AnyText.check(rule((value) => value.trim() !== "", "must not be empty"))
 /** A subscription is found again by its name, so it has to come back in these very characters. */
 const Name = Text.check(
   rule((value) => value.trim() === value, "must not begin or end with whitespace, which the service may drop"),
   rule((value) => value.normalize("NFC") === value, "must be in Unicode's form NFC, into which the service may turn it")
 )
-const HttpsUrl = Schema.String.check(rule((value) => URL.parse(value)?.protocol === "https:", "must be an https URL"))
+const HttpsUrl = AnyText.check(rule((value) => URL.parse(value)?.protocol === "https:", "must be an https URL"))
 const wordOf = (words: ReadonlyArray<string>) =>
-  Schema.String.check(rule((value) => words.includes(value), `must be one of ${words.join(", ")}`))
+  AnyText.check(rule((value) => words.includes(value), `must be one of ${words.join(", ")}`))
 
 /** An integer that a double may not hold has become another one by the time it is looked at. */
 const ExactNumber = Schema.Finite.check(
@@ -32,7 +39,7 @@ const ExactNumber = Schema.Finite.check(
     "is an integer of 2^53 or more, which would be sent rounded: write it as a string, if the service takes one"
   )
 )
-const Scalar = Schema.Union([Schema.String, ExactNumber, Schema.Boolean])
+const Scalar = Schema.Union([AnyText, ExactNumber, Schema.Boolean])
 
 const RetryConfiguration = Schema.Struct({
   maxRetries: Schema.Int,
@@ -54,7 +61,7 @@ const RetryConfiguration = Schema.Struct({
 const rulesOf = (eventType: typeof Text, operator: typeof Text) =>
   Schema.Struct({
     name: Name,
-    description: Schema.String,
+    description: AnyText,
     eventType,
     /** All must hold for an event to be delivered. Absent means all events. */
     filters: Schema.optionalKey(

@@ -30,7 +30,7 @@ export class IdempotencyKeys extends Context.Service<
     const keyOf = Effect.fnUntraced(function* (write: KeyedWrite) {
       const text = yield* Effect.try({
         try: () => canonicalize(write),
-        // The one thing a decoded definition can hold that RFC 8785 cannot say is half a surrogate pair.
+        // Half a surrogate pair is what RFC 8785 cannot say: no valid definition has one, but the service may hold one.
         catch: (error) => new InvalidSubscription({ issues: [{ path: "", issue: String(error) }] })
       })
       return yield* digest.digestHex(Digest.sha256, new TextEncoder().encode(text))

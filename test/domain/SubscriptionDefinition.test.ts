@@ -29,4 +29,24 @@ describe("a definition", () => {
     assert.match(issues({ name: "e\u0301" }).join(), /^name: must be in Unicode's form NFC/)
     assert.lengthOf(issues({ name: "Aufträge für \u00e9 und ﬁ" }), 0)
   })
+
+  it("with half a surrogate pair anywhere is refused, at its place", () => {
+    const half = "x\ud800"
+    const places: ReadonlyArray<readonly [Readonly<Record<string, unknown>>, string]> = [
+      [{ name: half }, "name"],
+      [{ description: half }, "description"],
+      [{ filters: [{ field: half, operator: "eq", value: "v" }] }, "filters[0].field"],
+      [filtered(half), "filters[0].value"],
+      [filtered(["v", half]), "filters[0].value[1]"],
+      [{ endpoints: [{ url: `https://a.example.com/${half}`, type: "webhook" }] }, "endpoints[0].url"],
+      [
+        { deadLetterQueue: { enabled: true, endpointUrl: `https://a.example.com/?${half}` } },
+        "deadLetterQueue.endpointUrl"
+      ]
+    ]
+    for (const [members, path] of places) {
+      assert.match(issues(members).join(), new RegExp(`^${RegExp.escape(path)}: must not hold half a surrogate pair`))
+    }
+    assert.lengthOf(issues({ name: "😀", description: "\ud83d\ude00" }), 0)
+  })
 })
