@@ -20,15 +20,17 @@ const withNumbers = (value: unknown): unknown => {
 const member = (value: unknown, name: string): unknown =>
   Predicate.isObject(value) && Predicate.hasProperty(value, name) ? withNumbers(value[name] ?? null) : null
 
-/** The members named, in that order; the service may add others of its own. */
-const pick = (value: unknown, names: ReadonlyArray<string>) =>
-  Object.fromEntries(names.map((name) => [name, member(value, name)]))
+/** A URL as it is understood, whichever way it is written: `https://A.example.com` is `https://a.example.com/`. */
+const urlMember = (value: unknown, name: string): unknown => {
+  const text = member(value, name)
+  return typeof text === "string" ? (URL.parse(text)?.href ?? text) : text
+}
 
-/** A list whose order means nothing. */
-const unordered = (list: unknown, names: ReadonlyArray<string>): ReadonlyArray<unknown> =>
+/** A list whose order means nothing, its items by the members that `pick` names: the service may add others of its own. */
+const unordered = (list: unknown, pick: (item: unknown) => object): ReadonlyArray<unknown> =>
   Array.isArray(list)
     ? list
-        .map((item: unknown) => pick(item, names))
+        .map(pick)
         .map((item) => [JSON.stringify(item), item] as const)
         .toSorted(([left], [right]) => (left < right ? -1 : left > right ? 1 : 0))
         .map(([, item]) => item)
@@ -42,10 +44,17 @@ const essence = (source: Subscription | SubscriptionDefinition): Readonly<Record
     name: source.name,
     description: member(source, "description") ?? "",
     eventType: member(source, "eventType"),
-    filters: unordered(member(source, "filters"), ["field", "operator", "value"]),
-    endpoints: unordered(member(source, "endpoints"), ["url", "type"]),
+    filters: unordered(member(source, "filters"), (filter) => ({
+      field: member(filter, "field"),
+      operator: member(filter, "operator"),
+      value: member(filter, "value")
+    })),
+    endpoints: unordered(member(source, "endpoints"), (endpoint) => ({
+      url: urlMember(endpoint, "url"),
+      type: member(endpoint, "type")
+    })),
     "deadLetterQueue.enabled": member(deadLetterQueue, "enabled"),
-    "deadLetterQueue.endpointUrl": member(deadLetterQueue, "endpointUrl"),
+    "deadLetterQueue.endpointUrl": urlMember(deadLetterQueue, "endpointUrl"),
     "deadLetterQueue.retentionDays": member(deadLetterQueue, "retentionDays"),
     "retryConfiguration.maxRetries": member(retryConfiguration, "maxRetries"),
     "retryConfiguration.backoffStrategy": member(retryConfiguration, "backoffStrategy"),
@@ -58,8 +67,8 @@ const essence = (source: Subscription | SubscriptionDefinition): Readonly<Record
 export const heldDefinition: (held: Subscription) => Readonly<Record<string, unknown>> = essence
 
 /**
- * What differs, field by field. The order of filters and endpoints is no difference, nor are members the service adds,
- * nor a retention that is left to the service.
+ * What differs, field by field. The order of filters and endpoints is no difference, nor is another spelling of a URL, nor
+ * are members the service adds, nor a retention that is left to the service.
  */
 export const changesBetween = (
   held: Subscription,

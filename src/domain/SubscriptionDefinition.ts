@@ -28,7 +28,18 @@ const Name = Text.check(
   rule((value) => value.trim() === value, "must not begin or end with whitespace, which the service may drop"),
   rule((value) => value.normalize("NFC") === value, "must be in Unicode's form NFC, into which the service may turn it")
 )
-const HttpsUrl = AnyText.check(rule((value) => URL.parse(value)?.protocol === "https:", "must be an https URL"))
+const HttpsUrl = AnyText.check(
+  rule((value) => URL.parse(value)?.protocol === "https:", "must be an https URL"),
+  rule((value) => {
+    const url = URL.parse(value)
+    return url === null || (url.username === "" && url.password === "")
+  }, "must not carry credentials, which all who may read the subscription would see"),
+  // A URL's readers drop these without a word, each in its own way.
+  rule(
+    (value) => value.trim() === value && !/\p{Cc}/u.test(value),
+    "must not hold control characters, or whitespace around it"
+  )
+)
 const wordOf = (words: ReadonlyArray<string>) =>
   AnyText.check(rule((value) => words.includes(value), `must be one of ${words.join(", ")}`))
 

@@ -50,6 +50,14 @@ export class DeliveryNotConfirmed extends Schema.TaggedError<DeliveryNotConfirme
   }
 }
 
+/** A value as a message may show it: of a URL neither the credentials nor the query, which may hold a token. */
+const shown = (value: unknown): string =>
+  JSON.stringify(value, (_key, part: unknown) =>
+    typeof part === "string"
+      ? part.replace(/^(https?:\/\/)[^/?#]*@/i, "$1").replace(/^(https?:[^?#]*)[?#].*$/is, "$1?…")
+      : part
+  )
+
 /** The service took a write, yet does not hold what was written. */
 export class WriteNotApplied extends Schema.TaggedError<WriteNotApplied>()("WriteNotApplied", {
   name: Schema.String,
@@ -59,9 +67,10 @@ export class WriteNotApplied extends Schema.TaggedError<WriteNotApplied>()("Writ
 }) {
   readonly hint = "Declare it as the service holds it, or look who else writes it; it is not written again by itself."
   override get message(): string {
-    const differences = this.changes.map(
-      ({ after, before, field }) => `${field} is ${JSON.stringify(before)}, not ${JSON.stringify(after)}`
-    )
+    const differences = this.changes.map(({ after, before, field }) => {
+      const difference = `${field} is ${shown(before)}, not ${shown(after)}`
+      return shown(before) === shown(after) ? `${difference} (they differ in the query of a URL)` : difference
+    })
     const held = differences.length === 0 ? "the service does not show it" : differences.join("; ")
     return `subscription "${this.name}" (${this.id}) was written, but ${held}`
   }

@@ -49,4 +49,35 @@ describe("a definition", () => {
     }
     assert.lengthOf(issues({ name: "😀", description: "\ud83d\ude00" }), 0)
   })
+
+  it.each([
+    [" https://a.example.com/x", "must not hold control characters, or whitespace around it"],
+    ["https://a.example.com/x\n", "must not hold control characters, or whitespace around it"],
+    ["https://a.example.com/\u0000x", "must not hold control characters, or whitespace around it"],
+    ["https://user:hunter2@a.example.com", "must not carry credentials"],
+    ["https://user@a.example.com", "must not carry credentials"],
+    ["https://:hunter2@a.example.com", "must not carry credentials"],
+    ["http://a.example.com", "must be an https URL"],
+    ["https://", "must be an https URL"]
+  ])("with the URL %j is refused, and the URL is not shown", (url, words) => {
+    const told = [
+      ...issues({ endpoints: [{ url, type: "webhook" }] }),
+      ...issues({ deadLetterQueue: { enabled: true, endpointUrl: url } })
+    ]
+    assert.lengthOf(told, 2)
+    assert.include(told[0], `endpoints[0].url: ${words}`)
+    assert.include(told[1], `deadLetterQueue.endpointUrl: ${words}`)
+    assert.notInclude(told.join(), "hunter2")
+  })
+
+  it("may have any other https URL", () => {
+    for (const url of [
+      "https://a.example.com",
+      "HTTPS://A.Example.com/x y?sig=1",
+      "https://é.example/ü",
+      "https://[::1]/x"
+    ]) {
+      assert.lengthOf(issues({ endpoints: [{ url, type: "webhook" }] }), 0)
+    }
+  })
 })

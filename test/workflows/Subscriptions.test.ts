@@ -417,6 +417,37 @@ describe("a service that", () => {
     )
   )
 
+  it.effect("spells URLs in its own way is no difference", () => {
+    const normalized = (text: string) => text.replaceAll("HTTPS://A.Example.com?", "https://a.example.com/?")
+    const wanted = definition("a", {
+      endpoints: [{ url: "HTTPS://A.Example.com?x=1", type: "webhook" }],
+      deadLetterQueue: { enabled: true, endpointUrl: "HTTPS://A.Example.com?y=1" }
+    })
+    return Effect.gen(function* () {
+      assert.deepStrictEqual(actions(yield* applied([wanted])), ["create"])
+      assert.deepStrictEqual(actions(yield* applied([wanted])), ["unchanged"])
+    }).pipe(driven, Effect.provide(behind((text) => ({ status: 200, text: normalized(text) }), normalized)))
+  })
+
+  it.effect("holds another URL is told without the query, in the message and in the audit", () => {
+    const wanted = definition("a", {
+      endpoints: [{ url: "https://a.example.com/hook?sig=s3cr3t", type: "webhook" }],
+      deadLetterQueue: { enabled: true, endpointUrl: "https://dlq.example.com/?sig=s3cr3t#s3cr3t" }
+    })
+    const other = (text: string) =>
+      text.replaceAll("a.example.com", "user:s3cr3t@b.example.com").replaceAll("dlq.example.com", "DLQ 2.example.com")
+    return Effect.gen(function* () {
+      const failed = yield* Effect.flip((yield* Subscriptions).create(wanted))
+      assert.include(
+        failed.message,
+        'endpoints is [{"url":"https://b.example.com/hook?…","type":"webhook"}], not [{"url":"https://a.example.com/hook?…"'
+      )
+      assert.include(failed.message, '"https://DLQ 2.example.com/?…", not "https://dlq.example.com/?…"')
+      const { subscriptionRecords } = yield* AuditMemory
+      assert.notInclude(`${failed.message}${JSON.stringify(subscriptionRecords)}`, "s3cr3t")
+    }).pipe(driven, Effect.provide(behind((text) => ({ status: 200, text: other(text) }))))
+  })
+
   it.effect("lists one twice is taken to hold one", () => {
     const twice = (text: string): string => {
       const { subscriptions, ...rest } = JSON.parse(text)

@@ -1,0 +1,20 @@
+import { assert, it } from "@effect/vitest"
+import { WriteNotApplied } from "../../src/index.ts"
+
+it("a write that was not applied shows the query of no URL, and says so where nothing else differs", () => {
+  const url = (token: string) => [{ url: `https://a.example.com/hook?token=${token}`, type: "webhook" }]
+  const { message } = new WriteNotApplied({
+    name: "n",
+    id: "sub_1",
+    changes: [
+      { field: "endpoints", before: url("s3cr3t-1"), after: url("s3cr3t-2") },
+      { field: "description", before: "why?", after: null }
+    ]
+  })
+  const shown = '[{"url":"https://a.example.com/hook?…","type":"webhook"}]'
+  assert.strictEqual(
+    message,
+    `subscription "n" (sub_1) was written, but endpoints is ${shown}, not ${shown} (they differ in the query of a URL); ` +
+      'description is "why?", not null'
+  )
+})
