@@ -2,7 +2,7 @@ import { Clock, Duration, Effect, Exit, Fiber, type Scope } from "effect"
 
 /** One effect on its way, to be cut off at a time. */
 interface Running {
-  /** Epoch milliseconds. */
+  /** Milliseconds of the monotonic clock: one that is set back must not give anybody more time. */
   readonly at: number
   readonly fiber: Fiber.Fiber<unknown, unknown>
   isLate: boolean
@@ -61,6 +61,7 @@ export const make: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.gen(fun
   const scope = yield* Effect.scope
   const layerContext = yield* Effect.context<never>()
   const watched = new Map<number, OnTheirWay>()
+  const now = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
   /** Ends when nothing is on its way any more. Of one duration, so that nothing that begins later is due earlier. */
   const watch = (millis: number, running: OnTheirWay): Effect.Effect<void> =>
@@ -70,8 +71,9 @@ export const make: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.gen(fun
         watched.delete(millis)
         return Effect.void
       }
-      const left = first.at - clock.currentTimeMillisUnsafe()
-      if (left > 0) return Effect.andThen(Effect.sleep(left), watch(millis, running))
+      const left = first.at - now()
+      // Timers count whole milliseconds: rounded down they would go off too early, again and again.
+      if (left > 0) return Effect.andThen(Effect.sleep(Math.ceil(left)), watch(millis, running))
       running.delete(first)
       first.isLate = true
       first.fiber.interruptUnsafe()
@@ -98,7 +100,7 @@ export const make: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.gen(fun
     Effect.callback<A, E | E2>((resume) => {
       const millis = Duration.toMillis(duration)
       const fiber = Effect.runForkWith(waiting.context)(self)
-      const entry: Running = { at: clock.currentTimeMillisUnsafe() + millis, fiber, isLate: false, slot: -1 }
+      const entry: Running = { at: now() + millis, fiber, isLate: false, slot: -1 }
       const running = add(millis, entry)
       fiber.addObserver((exit) => {
         running.delete(entry)

@@ -1,4 +1,4 @@
-import { Data, Deferred, Duration, Effect, Schedule, type Scope } from "effect"
+import { Cause, Data, Deferred, Duration, Effect, Schedule, type Scope } from "effect"
 import { causesOf } from "../domain/Causes.ts"
 import { LeaseLost } from "../domain/Lease.ts"
 
@@ -25,6 +25,7 @@ export const keep = Effect.fnUntraced(function* <E extends { readonly _tag: stri
   renew: Effect.Effect<void, E | Overtaken>
 ): Effect.fn.Return<Lease, never, Scope.Scope> {
   const lost = yield* Deferred.make<never, LeaseLost>()
+  const lose = (detail: string) => Deferred.fail(lost, new LeaseLost({ resource, detail }))
   yield* Effect.sleep(renewal).pipe(
     Effect.andThen(
       Effect.uninterruptible(renew).pipe(
@@ -32,10 +33,14 @@ export const keep = Effect.fnUntraced(function* <E extends { readonly _tag: stri
       )
     ),
     Effect.forever,
-    Effect.catch((error) => {
-      const detail =
-        error._tag === "Overtaken" ? "another process has taken it" : `it could not be renewed: ${causesOf(error)}`
-      return Deferred.fail(lost, new LeaseLost({ resource, detail }))
+    Effect.catchCause((cause) => {
+      if (Cause.hasInterrupts(cause)) return Effect.failCause(cause)
+      const error = Cause.squash(cause)
+      return lose(
+        error instanceof Overtaken
+          ? "another process has taken it"
+          : `it could not be renewed: ${causesOf(error) || String(error)}`
+      )
     }),
     Effect.forkScoped
   )

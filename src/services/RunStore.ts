@@ -13,7 +13,7 @@ export interface RunLease extends Lease {
 /**
  * What a store of runs can do beyond keeping values: keep other processes off a run, and tell where things are.
  * `CheckpointFiles` and `CheckpointSql` provide it with their `KeyValueStore`. Where there is none, runs are kept apart
- * within the process only.
+ * within one layer only.
  */
 export class RunStore extends Context.Service<
   RunStore,
@@ -26,7 +26,7 @@ export class RunStore extends Context.Service<
     readonly holder: (runId: string) => Effect.Effect<Option.Option<LeaseHolder>, CheckpointError>
   }
 >()("effect-cxone-eventbridge/services/RunStore") {
-  /** Keeps runs apart within the process. */
+  /** Keeps runs apart among those who share it. */
   static readonly makeMemory = Effect.map(ProcessIdentity, ({ self: { host, pid } }) => {
     const held = new Map<string, LeaseHolder>()
     const take = (runId: string) =>

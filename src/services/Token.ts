@@ -104,7 +104,11 @@ export class Token extends Context.Service<
       return transport.retrying("Token", attempt).pipe(
         Effect.onExit((exit) => settle(deferred, exit)),
         Effect.forkIn(scope),
-        Effect.as(deferred)
+        Effect.map((fiber) => {
+          // In a layer that has closed it ends before it begins, and settles nothing: who waits is not to wait forever.
+          fiber.addObserver((exit) => void Deferred.doneUnsafe(deferred, exit))
+          return deferred
+        })
       )
     })
 

@@ -75,6 +75,13 @@ export interface ConfirmOptions {
   readonly schedule?: Schedule.Schedule<unknown> | undefined
 }
 
+const isWrite: ReadonlySet<SubscriptionAuditRecord["operation"]> = new Set([
+  "CREATE",
+  "UPDATE",
+  "DELETE",
+  "SYNC_REGISTRY"
+])
+
 const confirmSchedule = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("15 seconds")]).pipe(
   Schedule.jittered,
   Schedule.upTo({ times: 9 })
@@ -160,7 +167,9 @@ export class Subscriptions extends Context.Service<
           return restore(self).pipe(
             Effect.tapError((error) => failed(error.message)),
             Effect.tap((value) => record({ operation, subscriptionId, status: "SUCCESS", ...describe(value) })),
-            Effect.onInterrupt(() => failed("interrupted; it may have been done"))
+            Effect.onInterrupt(() =>
+              failed(isWrite.has(operation) ? "interrupted; it may have been done" : "interrupted")
+            )
           )
         })
 

@@ -88,3 +88,21 @@ it.effect("one that is late and takes its time to end leaves those alone that be
     assert.deepStrictEqual([yield* Fiber.join(next), yield* Fiber.join(third)], [1900, 2500])
   })
 )
+
+it.effect("a clock that is set back gives nobody more time", () =>
+  Effect.gen(function* () {
+    const clock = yield* Clock.Clock
+    let setBack = 0
+    const settable: Clock.Clock = Object.create(clock, {
+      currentTimeMillisUnsafe: { value: () => clock.currentTimeMillisUnsafe() - setBack }
+    })
+    yield* Effect.gen(function* () {
+      const { within } = yield* setUp
+      const fiber = yield* Effect.forkChild(Effect.flip(within(Effect.never, second, late)))
+      yield* TestClock.adjust("300 millis")
+      setBack = Duration.toMillis("1 hour")
+      yield* TestClock.adjust("700 millis")
+      assert.strictEqual(fiber.pollUnsafe()?._tag, "Success")
+    }).pipe(Effect.provideService(Clock.Clock, settable))
+  })
+)

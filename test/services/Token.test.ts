@@ -304,6 +304,14 @@ describe("Token", () => {
     }).pipe(withToken(tokens()))
   )
 
+  it.effect("asked for when its layer has closed, it does not keep anybody waiting", () =>
+    Effect.gen(function* () {
+      const token = yield* Effect.provide(Token, layerToken())
+      const exit = yield* Effect.exit(token.get)
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause))
+    }).pipe(Effect.provide(layerWire(tokens())))
+  )
+
   it.effect("a fixed one needs no service", () =>
     Effect.gen(function* () {
       const token = yield* Token
