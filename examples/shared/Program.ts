@@ -1,8 +1,9 @@
 // What every program here has in common: how it ends, and what it says when it cannot go on.
 import { NodeServices } from "@effect/platform-node"
-import { Cause, Config, Console, Data, Effect, Logger, Predicate, Runtime } from "effect"
+import { Cause, Config, Console, Data, Effect, Exit, Logger, Predicate, Runtime } from "effect"
 import { CliError, CliOutput, Command } from "effect/cli"
 import { clientVersion } from "../../src/index.ts"
+import * as Output from "./Output.ts"
 import * as StopSignal from "./StopSignal.ts"
 
 /** Ends the program with this code; everything there is to say has been said. */
@@ -34,13 +35,14 @@ const explain = (error: unknown): string => {
   return `${message}${hint}`
 }
 
-/** As `NodeRuntime.runMain`, but a second Ctrl-C does not wait for the first. */
+/** As `NodeRuntime.runMain`, but a second Ctrl-C does not wait for the first, and what was written is not cut off. */
 const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
+  Output.listen()
   const signals = StopSignal.listen(() => fiber.interruptUnsafe(fiber.id))
   fiber.addObserver((exit) => {
     signals.close()
     teardown(exit, (code) => {
-      if (code !== 0 || signals.hasCome()) process.exit(code)
+      if (code !== 0 || signals.hasCome()) Output.exit(code)
     })
   })
 })
@@ -51,6 +53,10 @@ export const main = <Name extends string, Input, ContextInput, E>(
   args: ReadonlyArray<string> = process.argv.slice(2)
 ): void =>
   Command.runWith(command, { version: clientVersion })(args).pipe(
+    // A program that has failed keeps its exit code.
+    Effect.onExit((exit) =>
+      Exit.isSuccess(exit) ? Output.written : Effect.catch(Output.written, ({ message }) => Console.error(message))
+    ),
     Effect.tapError((error) =>
       CliError.isCliError(error) || error instanceof ExitWith ? Effect.void : Console.error(explain(error))
     ),

@@ -1,0 +1,39 @@
+// What a program writes: its results to stdout, and to stderr what it says on the way.
+import { Effect, Schema } from "effect"
+import * as SystemProblem from "./SystemProblem.ts"
+
+export class OutputLost extends Schema.TaggedError<OutputLost>()("OutputLost", { problem: Schema.String }) {
+  override get message(): string {
+    return `The output could not be written to stdout: ${this.problem}.`
+  }
+}
+
+/** The first error of stdout. */
+let lost: Error | undefined
+
+/** Without somebody who listens, an error of either stream would end the program in the midst of its work. */
+export const listen = (): void => {
+  // What nobody can read is left unsaid.
+  process.stderr.on("error", () => {})
+  process.stdout.on("error", (error) => (lost ??= error))
+}
+
+/**
+ * Waits until stdout has taken what was written, and fails where it could not. A reader that has closed it, as `head`
+ * does, wanted no more: the program ends as if it had been read to the end, and what became of the reader is told by the
+ * reader's own exit code.
+ */
+export const written: Effect.Effect<void, OutputLost> = Effect.callback((resume) => {
+  process.stdout.write("", (error) => {
+    // Of a write that has just failed this is told before the listener.
+    lost ??= error ?? undefined
+    resume(
+      lost === undefined || SystemProblem.codeOf(lost) === "EPIPE"
+        ? Effect.void
+        : Effect.fail(new OutputLost({ problem: SystemProblem.inWords(lost) }))
+    )
+  })
+})
+
+/** Ends the process when stderr has taken what was said. */
+export const exit = (code: number): void => void process.stderr.write("", () => process.exit(code))
