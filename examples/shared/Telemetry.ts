@@ -1,9 +1,10 @@
 // Traces, metrics and logs for an OpenTelemetry collector, set up by the OTEL_* variables that every exporter knows.
 import { NodeHttpClient } from "@effect/platform-node"
-import { Cause, Config, ConfigProvider, Console, Effect, Layer, Predicate, Schema } from "effect"
+import { Cause, Config, ConfigProvider, Console, Effect, Layer, Schema } from "effect"
 import { HttpClient, HttpClientError } from "effect/http"
 import { Otlp, OtlpExporter, OtlpSerialization } from "effect/observability"
 import { clientVersion } from "../../src/index.ts"
+import * as SystemProblem from "./SystemProblem.ts"
 
 export const usualEndpoint = "http://localhost:4318"
 
@@ -26,13 +27,11 @@ class OtelUnusable extends Schema.TaggedError<OtelUnusable>()("OtelUnusable", { 
   }
 }
 
-const codeOf = (cause: unknown): string | undefined => {
-  if (Predicate.hasProperty(cause, "code")) return String(cause.code)
-  return Predicate.hasProperty(cause, "cause") ? codeOf(cause.cause) : undefined
-}
-
+/** Not by the error's message: it has the URL, and that may have credentials. */
 const whyNot = (error: HttpClientError.HttpClientError): string =>
-  error.response === undefined ? (codeOf(error.reason) ?? error.message) : `it answers ${error.response.status}`
+  error.response === undefined
+    ? (SystemProblem.codeOf(error.reason) ?? "it cannot be reached")
+    : `it answers ${error.response.status}`
 
 const unanswered = "it does not answer"
 
@@ -76,6 +75,10 @@ const client = (endpoint: string) => {
   ).pipe(Layer.provide(NodeHttpClient.layerUndici))
 }
 
+const Endpoint = Schema.URLFromString.check(
+  Schema.makeFilter(({ protocol }) => /^https?:$/.test(protocol) || "Expected an http or https URL")
+)
+
 /** All exporters at once, before they close one after the other. */
 const flushAtEnd = Layer.effectDiscard(
   Effect.flatMap(OtlpExporter.Flusher, ({ flush }) =>
@@ -86,12 +89,13 @@ const flushAtEnd = Layer.effectDiscard(
 /** Sends what there is until the scope closes, then what is left, in a few seconds at most. */
 export const layer = Layer.unwrap(
   Effect.gen(function* () {
-    const endpoint = yield* Config.String("OTEL_EXPORTER_OTLP_ENDPOINT")
+    const { origin, pathname } = yield* Config.schema(Endpoint, "OTEL_EXPORTER_OTLP_ENDPOINT")
     const protocol = yield* Config.Literals(["http/protobuf", "http/json"], "OTEL_EXPORTER_OTLP_PROTOCOL")
     return flushAtEnd.pipe(
       Layer.provideMerge(Otlp.layerFromConfig()),
       Layer.provide(protocol === "http/json" ? OtlpSerialization.layerJson : OtlpSerialization.layerProtobuf),
-      Layer.provide(client(endpoint))
+      // Credentials, and a query that may hold some, are the exporters' alone.
+      Layer.provide(client(`${origin}${pathname}`.replace(/\/$/, "")))
     )
   })
 ).pipe(
