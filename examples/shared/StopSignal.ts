@@ -1,7 +1,7 @@
-// Ctrl-C and SIGTERM: the first one asks, a second one ends the program at once.
+// Ctrl-C, SIGTERM, and SIGHUP of a terminal that was closed: the first one asks, a second one ends the program at once.
 import { Effect, type Scope } from "effect"
 
-const signals: ReadonlyArray<NodeJS.Signals> = ["SIGINT", "SIGTERM"]
+const signals: ReadonlyArray<NodeJS.Signals> = ["SIGINT", "SIGTERM", "SIGHUP"]
 
 /** npm hands on to the program what the terminal has already sent it: one Ctrl-C that arrives twice. */
 const sameMillis = 1000

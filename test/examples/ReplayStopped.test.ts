@@ -44,28 +44,30 @@ const goesOn = Effect.fnUntraced(function* (command: string, server: ForeignServ
 
 const args = (state: string) => ["--state", state, "--concurrency", "3", "--json"]
 
-describe("the first Ctrl-C or SIGTERM", () => {
-  it.live.each(["SIGINT", "SIGTERM"] as const)("%s: what is in flight arrives, a report, exit code 3", (signal) =>
-    Effect.gen(function* () {
-      const server = yield* unhurried
-      const state = join(yield* folder, "with 'quotes' & blanks")
-      const running = yield* start("replay.ts", args(state), environment(server))
-      yield* eventually(() => isUnderWay(server) || !running.isRunning())
-      running.kill(signal)
-      const ended = yield* running.ended
-      assert.strictEqual(ended.code, 3, ended.stderr)
-      assert.include(ended.stderr, "Stopping")
-      assert.include(ended.stderr, "Ctrl-C again")
-      assert.match(ended.stdout, /^status +halted$/m)
-      assert.match(ended.stdout, /^stopped because +it was asked to stop$/m)
-      const report = yield* reportOf(ended)
-      assert.deepStrictEqual([report.status, report.failed], ["halted", 0])
-      assert.strictEqual(report.success, server.bodies.size)
-      assertNoStackTrace(ended)
-      assertNoSecret(ended, server)
-      yield* assertSettled(server, state)
-      yield* goesOn(lastLine(ended.stderr).trim(), server)
-    })
+describe("the first Ctrl-C, SIGTERM or SIGHUP", () => {
+  it.live.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
+    "%s: what is in flight arrives, a report, exit code 3",
+    (signal) =>
+      Effect.gen(function* () {
+        const server = yield* unhurried
+        const state = join(yield* folder, "with 'quotes' & blanks")
+        const running = yield* start("replay.ts", args(state), environment(server))
+        yield* eventually(() => isUnderWay(server) || !running.isRunning())
+        running.kill(signal)
+        const ended = yield* running.ended
+        assert.strictEqual(ended.code, 3, ended.stderr)
+        assert.include(ended.stderr, "Stopping")
+        assert.include(ended.stderr, "Ctrl-C again")
+        assert.match(ended.stdout, /^status +halted$/m)
+        assert.match(ended.stdout, /^stopped because +it was asked to stop$/m)
+        const report = yield* reportOf(ended)
+        assert.deepStrictEqual([report.status, report.failed], ["halted", 0])
+        assert.strictEqual(report.success, server.bodies.size)
+        assertNoStackTrace(ended)
+        assertNoSecret(ended, server)
+        yield* assertSettled(server, state)
+        yield* goesOn(lastLine(ended.stderr).trim(), server)
+      })
   )
 
   it.live("on a terminal: the progress gives way to what there is to say", () =>
