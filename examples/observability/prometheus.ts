@@ -1,13 +1,14 @@
 // A replay that Prometheus can scrape: node examples/observability/prometheus.ts --port 9464
 import { NodeHttpServer } from "@effect/platform-node"
-import { Console, Effect, Layer, Schema } from "effect"
+import { Console, Deferred, Duration, Effect, Layer, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { HttpRouter, HttpServer } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
 import { createServer } from "node:http"
 import * as Listening from "../shared/Listening.ts"
-import { main } from "../shared/Program.ts"
+import { main, told } from "../shared/Program.ts"
 import * as ReplayCommand from "../shared/ReplayCommand.ts"
+import * as StopSignal from "../shared/StopSignal.ts"
 
 const flags = {
   ...ReplayCommand.flags,
@@ -34,14 +35,24 @@ const metrics = (host: string, port: number) =>
     Layer.catchTag("ServeError", (error) => Layer.effectDiscard(Effect.fail(Listening.refused(error, host, port))))
   )
 
-const prometheus = Command.make("prometheus", flags, ({ host, linger, port, ...input }) =>
-  ReplayCommand.replay(input).pipe(
-    Effect.exit,
-    Effect.tap(linger === 0 ? Effect.void : Console.error(`Serving metrics for ${linger} s more; Ctrl-C ends it.`)),
-    Effect.tap(Effect.sleep(`${linger} seconds`)),
-    Effect.flatten,
+/** Goes on serving after a run; Ctrl-C ends that, and leaves the run's exit code as it is. */
+const serveOn = Effect.fnUntraced(function* (seconds: number) {
+  const hasEnough = yield* Deferred.make<void>()
+  yield* StopSignal.instead(Deferred.succeed(hasEnough, undefined), () => "The metrics are served no more.")
+  yield* Console.error(`Serving metrics for ${seconds} s more; Ctrl-C ends it.`)
+  yield* Effect.timeoutOption(Deferred.await(hasEnough), Duration.seconds(seconds))
+}, Effect.scoped)
+
+/** How a program ends that could not start: there is nothing to scrape. */
+const notStarted = 1
+
+const prometheus = Command.make("prometheus", flags, ({ host, linger, port, ...input }) => {
+  const lingering = linger === 0 ? Effect.void : serveOn(linger)
+  return told(ReplayCommand.replay(input)).pipe(
+    Effect.tap(lingering),
+    Effect.tapError(({ code }) => (code === notStarted ? Effect.void : lingering)),
     Effect.provide(metrics(host, port))
   )
-).pipe(Command.withDescription("Replays dead letters, and serves their metrics to Prometheus while it runs"))
+}).pipe(Command.withDescription("Replays dead letters, and serves their metrics to Prometheus while it runs"))
 
 main(prometheus)

@@ -35,6 +35,14 @@ const explain = (error: unknown): string => {
   return `${message}${hint}`
 }
 
+/** Says what an effect fails with, so that only the exit code is left to tell. */
+export const told = Effect.catch((error: unknown) =>
+  Effect.andThen(
+    CliError.isCliError(error) || error instanceof ExitWith ? Effect.void : Console.error(explain(error)),
+    Effect.fail(new ExitWith({ code: Runtime.getErrorExitCode(error) }))
+  )
+)
+
 /** As `NodeRuntime.runMain`, but a second Ctrl-C does not wait for the first, and what was written is not cut off. */
 const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
   Output.listen()
@@ -57,9 +65,7 @@ export const main = <Name extends string, Input, ContextInput, E>(
     Effect.onExit((exit) =>
       Exit.isSuccess(exit) ? Output.written : Effect.catch(Output.written, ({ message }) => Console.error(message))
     ),
-    Effect.tapError((error) =>
-      CliError.isCliError(error) || error instanceof ExitWith ? Effect.void : Console.error(explain(error))
-    ),
+    told,
     // A fault of the program itself: here the stack trace is what helps.
     Effect.tapDefect((defect) => Console.error(Cause.pretty(Cause.die(defect)))),
     Effect.provide([NodeServices.layer, presenter, logger]),

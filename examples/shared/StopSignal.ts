@@ -20,21 +20,24 @@ let manners: Manners | undefined
 
 /** Listens to them as long as the program runs. By default the first one does what is given here. */
 export const listen = (byDefault: () => void) => {
-  let first: number | undefined
+  let last: { readonly at: number; readonly manners: Manners | undefined } | undefined
   const onSignal = () => {
-    const now = performance.now()
-    if (first === undefined) {
-      first = now
+    const at = performance.now()
+    if (last !== undefined && at - last.at < sameMillis) return
+    // What comes after the part of the program that one has ended has a first one of its own.
+    const isFirst = last === undefined || (manners !== undefined && manners !== last.manners)
+    if (isFirst) {
+      last = { at, manners }
       if (manners === undefined) byDefault()
       else manners.onFirst()
-    } else if (now - first >= sameMillis) {
+    } else {
       if (manners !== undefined) process.stderr.write(`\n${manners.onSecond()}\n`)
       process.exit(interruptedCode)
     }
   }
   for (const signal of signals) process.on(signal, onSignal)
   return {
-    hasCome: () => first !== undefined,
+    hasCome: () => last !== undefined,
     close: () => {
       for (const signal of signals) process.off(signal, onSignal)
     }

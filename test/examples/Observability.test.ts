@@ -7,7 +7,7 @@ import { Emulator, EmulatorServer, Fault } from "../../src/emulator/index.ts"
 import { letter, listRoute, putRoute, sum, tokenRoute, topicId } from "../workflows/support/Harness.ts"
 import * as Collector from "./support/Collector.ts"
 import { type Ended, eventually, folder, lastLine, run, start, withoutSecrets } from "./support/Program.ts"
-import { assertNoStackTrace, reportOf } from "./support/Replaying.ts"
+import { assertNoStackTrace, environment as foreignEnvironment, foreign, reportOf } from "./support/Replaying.ts"
 
 const clientSecret = "canary-of-the-client"
 
@@ -143,9 +143,40 @@ describe.concurrent("node examples/observability/prometheus.ts", () => {
       assert.notInclude(text, "evt_")
       program.kill("SIGINT")
       const ended = yield* program.ended
-      assert.strictEqual(ended.code, 130)
+      assert.strictEqual(ended.code, 2)
       assertNoStackTrace(ended)
     }).pipe(Effect.scoped, Effect.provide(Layer.fresh(service)))
+  )
+
+  it.live("after a run that one Ctrl-C has stopped goes on until another, with the run's exit code", () =>
+    Effect.gen(function* () {
+      const server = yield* foreign(60, { delay: () => 100 })
+      const program = yield* start(
+        "observability/prometheus.ts",
+        ["--port", "0", "--linger", "600", "--concurrency", "3"],
+        foreignEnvironment(server)
+      )
+      yield* eventually(() => server.bodies.size >= 10 || !program.isRunning())
+      program.kill("SIGINT")
+      yield* eventually(() => program.stderr().includes("Ctrl-C ends it") || !program.isRunning())
+      assert.match(program.stderr(), /Halted;[^]*Serving metrics/)
+      // Any sooner it might be the first one, handed on by npm.
+      yield* Effect.sleep("1 second")
+      assert.isTrue(program.isRunning())
+      program.kill("SIGINT")
+      const ended = yield* program.ended
+      assert.strictEqual(ended.code, 3, ended.stderr)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("does not linger where no run has started, and says why", () =>
+    Effect.gen(function* () {
+      const args = ["--port", "0", "--linger", "600", "--concurrency", "0"]
+      const ended = yield* run("observability/prometheus.ts", args)
+      assert.strictEqual(ended.code, 1)
+      assert.include(ended.stderr, "concurrency")
+      assert.notInclude(ended.stderr, "Ctrl-C ends it")
+    })
   )
 
   it.live("ends with the code of its run when the last scrape had its time", () =>
