@@ -4,6 +4,7 @@ import { Argument, Command, Flag } from "effect/cli"
 import { Audit, type AuditVerification } from "../src/index.ts"
 import { NodeEventBridge } from "../src/node/index.ts"
 import { ExitWith, main } from "./shared/Program.ts"
+import * as SystemProblem from "./shared/SystemProblem.ts"
 
 const integer = new Intl.NumberFormat("en")
 
@@ -42,7 +43,7 @@ const verify = Command.make(
   Effect.fnUntraced(function* ({ after, files, head, json }) {
     const found = yield* Effect.mapError(
       Audit.verify(files, { head: Option.getOrUndefined(head), after: Option.getOrUndefined(after) }),
-      ({ message }) => new Unreadable({ message })
+      (error) => new Unreadable({ problem: SystemProblem.withPath(error) })
     )
     yield* Console.log(describe(found, Option.isSome(head)))
     if (json) yield* Console.log(JSON.stringify(found))
@@ -50,7 +51,12 @@ const verify = Command.make(
   })
 ).pipe(Command.withDescription("Checks that no line was changed, removed, doubled or moved"))
 
-class Unreadable extends Schema.TaggedError<Unreadable>()("Unreadable", { message: Schema.String }) {}
+class Unreadable extends Schema.TaggedError<Unreadable>()("Unreadable", { problem: Schema.String }) {
+  readonly hint = "Name files that you may read."
+  override get message(): string {
+    return `cannot be verified: ${this.problem}`
+  }
+}
 
 const audit = Command.make("audit").pipe(
   Command.withDescription("Works with audit files"),

@@ -1,9 +1,20 @@
 // The OpenAPI document of the service, as far as this library speaks it: node examples/openapi.ts --out openapi.json
-import { Console, Effect, FileSystem, Option } from "effect"
+import { Console, Effect, FileSystem, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { OpenApi } from "effect/http-api"
 import { EventBridgeApi } from "../src/index.ts"
 import { main } from "./shared/Program.ts"
+import * as SystemProblem from "./shared/SystemProblem.ts"
+
+class NotWritten extends Schema.TaggedError<NotWritten>()("NotWritten", {
+  file: Schema.String,
+  problem: Schema.String
+}) {
+  readonly hint = "Name a file that can be written, in a folder that is there."
+  override get message(): string {
+    return `--out "${this.file}" cannot be written: ${this.problem}`
+  }
+}
 
 const openapi = Command.make(
   "openapi",
@@ -17,7 +28,10 @@ const openapi = Command.make(
     const document = JSON.stringify(OpenApi.fromApi(EventBridgeApi), null, 2)
     if (Option.isNone(out)) return yield* Console.log(document)
     const fileSystem = yield* FileSystem.FileSystem
-    yield* fileSystem.writeFileString(out.value, `${document}\n`)
+    yield* Effect.mapError(
+      fileSystem.writeFileString(out.value, `${document}\n`),
+      (error) => new NotWritten({ file: out.value, problem: SystemProblem.inWords(error) })
+    )
   })
 ).pipe(Command.withDescription("Writes the OpenAPI document"))
 

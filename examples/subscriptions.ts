@@ -7,6 +7,7 @@ import { applyDefinitions, asJson, describePlan, describeResults } from "./share
 import { ExitWith, main } from "./shared/Program.ts"
 import * as Service from "./shared/Service.ts"
 import * as State from "./shared/State.ts"
+import * as SystemProblem from "./shared/SystemProblem.ts"
 
 class Refused extends Schema.TaggedError<Refused>()("Refused", { message: Schema.String }) {}
 
@@ -16,7 +17,7 @@ const readDefinitions = Effect.fnUntraced(function* (file: Option.Option<string>
   const fs = yield* FileSystem.FileSystem
   const text = yield* Effect.mapError(
     fs.readFileString(file.value),
-    ({ reason }) => new Refused({ message: `${file.value} cannot be read: ${reason._tag}` })
+    (error) => new Refused({ message: `${file.value} cannot be read: ${SystemProblem.inWords(error)}` })
   )
   const json = yield* Effect.mapError(
     parseJson(text),

@@ -2,6 +2,7 @@
 import { Schema } from "effect"
 import { Flag } from "effect/cli"
 import type { HttpServerError } from "effect/http"
+import * as SystemProblem from "./SystemProblem.ts"
 
 /** `--port`, of programs that listen on this one unless told otherwise. */
 export const portFlag = (usual: number) =>
@@ -15,7 +16,7 @@ class CannotListen extends Schema.TaggedError<CannotListen>()("CannotListen", { 
 
 /** Why a server cannot listen, in words. */
 export const refused = ({ cause }: HttpServerError.ServeError, host: string, port: number) => {
-  const code = cause instanceof Error && "code" in cause ? cause.code : undefined
+  const code = SystemProblem.codeOf(cause)
   const problem =
     code === "EADDRINUSE"
       ? "the port is in use; choose another, or --port 0 for a free one"

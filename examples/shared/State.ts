@@ -1,15 +1,13 @@
 // Where a program keeps what must outlive it: checkpoints and the audit, in a folder or nowhere.
-import { Effect, FileSystem, Layer, Option, Path, Schema } from "effect"
+import { Effect, FileSystem, Layer, Option, Path, type PlatformError, Schema } from "effect"
 import { KeyValueStore } from "effect/persistence"
 import { Audit, CheckpointFiles, Checkpoints } from "../../src/index.ts"
+import * as SystemProblem from "./SystemProblem.ts"
 
-export class StateUnusable extends Schema.TaggedError<StateUnusable>()("StateUnusable", {
-  folder: Schema.String,
-  problem: Schema.String
-}) {
+export class StateUnusable extends Schema.TaggedError<StateUnusable>()("StateUnusable", { problem: Schema.String }) {
   readonly hint = "Name a folder that can be written to."
   override get message(): string {
-    return `--state "${this.folder}" cannot be used: ${this.problem}`
+    return `--state cannot be used: ${this.problem}`
   }
 }
 
@@ -22,17 +20,46 @@ export class NoRuns extends Schema.TaggedError<NoRuns>()("NoRuns", { folder: Sch
 
 const checkpointsIn = Effect.map(Path.Path, (path) => (folder: string) => path.join(folder, "checkpoints"))
 
+const unusable = (error: PlatformError.PlatformError) => new StateUnusable({ problem: SystemProblem.withPath(error) })
+
+const files = (checkpoints: string) =>
+  Layer.catchTag(CheckpointFiles.layer(checkpoints), "PlatformError", (error) =>
+    Layer.effectContext(Effect.fail(unusable(error)))
+  )
+
 /** The runs that are kept in a folder, which is there. */
 export const runs = (folder: string) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const checkpoints = (yield* checkpointsIn)(folder)
-      if (!(yield* (yield* FileSystem.FileSystem).exists(checkpoints))) {
-        return yield* new NoRuns({ folder })
-      }
-      return Layer.provide(Checkpoints.layer, CheckpointFiles.layer(checkpoints))
+      const fs = yield* FileSystem.FileSystem
+      if (!(yield* Effect.mapError(fs.exists(checkpoints), unusable))) return yield* new NoRuns({ folder })
+      return Layer.provide(Checkpoints.layer, files(checkpoints))
     })
   )
+
+/** One folder after the other: asked for all at once, Node says of a file system that is read-only that nothing is there. */
+const makeFolder: (
+  folder: string
+) => Effect.Effect<void, PlatformError.PlatformError, FileSystem.FileSystem | Path.Path> = Effect.fnUntraced(
+  function* (folder) {
+    const fs = yield* FileSystem.FileSystem
+    const parent = (yield* Path.Path).dirname(folder)
+    const isThere = Effect.map(fs.stat(folder), ({ type }) => type === "Directory")
+    yield* fs.makeDirectory(folder).pipe(
+      Effect.catchIf(
+        ({ reason }) => reason._tag === "NotFound" && parent !== folder,
+        () => Effect.andThen(makeFolder(parent), fs.makeDirectory(folder))
+      ),
+      Effect.catch((error) =>
+        Effect.flatMap(
+          Effect.orElseSucceed(isThere, () => false),
+          (isFolder) => (isFolder ? Effect.void : Effect.fail(error))
+        )
+      )
+    )
+  }
+)
 
 type Kept = Audit | KeyValueStore.KeyValueStore
 
@@ -42,16 +69,10 @@ export const layer = (state: Option.Option<string>) =>
     onSome: (folder) =>
       Layer.unwrap(
         Effect.gen(function* () {
-          const fs = yield* FileSystem.FileSystem
           const path = yield* Path.Path
-          yield* Effect.mapError(
-            fs.makeDirectory(folder, { recursive: true }),
-            ({ reason }) => new StateUnusable({ folder, problem: reason._tag })
-          )
-          return Layer.merge(
-            CheckpointFiles.layer((yield* checkpointsIn)(folder)),
-            Audit.layerFile(path.join(folder, "audit.jsonl"))
-          )
+          const checkpoints = (yield* checkpointsIn)(folder)
+          yield* Effect.mapError(Effect.andThen(makeFolder(folder), makeFolder(checkpoints)), unusable)
+          return Layer.merge(files(checkpoints), Audit.layerFile(path.join(folder, "audit.jsonl")))
         })
       )
   })

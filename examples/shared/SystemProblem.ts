@@ -1,10 +1,10 @@
 // What the operating system refuses to do, in words.
-import { Predicate } from "effect"
+import { type PlatformError, Predicate } from "effect"
 
 const words: Readonly<Record<string, string>> = {
   EACCES: "no permission",
   EDQUOT: "no space left for this user",
-  EEXIST: "there is a file of that name, which is no folder",
+  EEXIST: "it is a file, not a folder",
   EFBIG: "the file would be too large",
   EIO: "the device fails",
   EISDIR: "it is a folder, not a file",
@@ -16,11 +16,26 @@ const words: Readonly<Record<string, string>> = {
   EROFS: "the file system is read-only"
 }
 
-/** Node's name for what went wrong, of an error or of what caused it. */
+/** The error that Node has a name for, of those one was caused by. */
+const sourceOf = (error: unknown): unknown =>
+  Predicate.hasProperty(error, "code") || !Predicate.hasProperty(error, "cause") ? error : sourceOf(error.cause)
+
+/** Node's name for what went wrong. */
 export const codeOf = (error: unknown): string | undefined => {
-  if (Predicate.hasProperty(error, "code")) return String(error.code)
-  return Predicate.hasProperty(error, "cause") ? codeOf(error.cause) : undefined
+  const source = sourceOf(error)
+  return Predicate.hasProperty(source, "code") ? String(source.code) : undefined
 }
 
-/** What went wrong; the error's own message where there are no words for it. */
-export const inWords = (error: unknown): string => words[codeOf(error) ?? ""] ?? String(error)
+/** What went wrong; where there are no words for it, those of Node. */
+export const inWords = (error: unknown): string => {
+  const source = sourceOf(error)
+  return (
+    words[codeOf(source) ?? ""] ?? (Predicate.hasProperty(source, "message") ? String(source.message) : String(source))
+  )
+}
+
+/** What went wrong, and with which file or folder where that is known. */
+export const withPath = (error: PlatformError.PlatformError): string => {
+  const path = error.reason._tag === "BadArgument" ? undefined : error.reason.pathOrDescriptor
+  return typeof path === "string" ? `"${path}": ${inWords(error)}` : inWords(error)
+}
