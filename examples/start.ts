@@ -1,15 +1,14 @@
 // npm start: a subscription is declared, confirmed and synced, then dead letters are replayed. On an emulator with a few
 // faults, or on the service the environment names.
-import { Console, Effect, FileSystem, Layer, Option, Schema } from "effect"
+import { Console, Effect, Layer, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { NodeEventBridge } from "../src/node/index.ts"
 import { applyDefinitions, describeResults } from "./shared/ApplySubscriptions.ts"
+import * as Definitions from "./shared/Definitions.ts"
 import { ExitWith, main } from "./shared/Program.ts"
 import { runReplay } from "./shared/RunReplay.ts"
 import * as Service from "./shared/Service.ts"
 import * as State from "./shared/State.ts"
-
-const parseDefinitions = Schema.decodeEffect(Schema.fromJsonString(Schema.Array(Schema.Unknown)))
 
 const sample = `${import.meta.dirname}/definitions.json`
 
@@ -31,12 +30,9 @@ const start = Command.make(
     const file = Option.isSome(service.letters) ? Option.orElse(input.file, () => Option.some(sample)) : input.file
 
     const declare = Effect.fnUntraced(function* (path: string) {
-      const fs = yield* FileSystem.FileSystem
+      const definitions = yield* Definitions.read(path)
       yield* Console.log(`A subscription on ${service.name}`)
-      const { problems, results } = yield* applyDefinitions(
-        yield* parseDefinitions(yield* fs.readFileString(path)),
-        false
-      )
+      const { problems, results } = yield* applyDefinitions(definitions, false)
       yield* Console.log(`${describeResults(results)}\n`)
       if (problems.length === 0) return
       yield* Console.error(problems.join("\n"))

@@ -1,32 +1,21 @@
 // Declares subscriptions: node examples/subscriptions.ts apply --file examples/definitions.json
-import { Console, Effect, FileSystem, Layer, Option, Schema, Stream } from "effect"
+import { Console, Effect, Layer, Option, Schema, Stream } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { type Subscription, SubscriptionAction, type SubscriptionPlan, Subscriptions } from "../src/index.ts"
 import { NodeEventBridge } from "../src/node/index.ts"
 import { applyDefinitions, asJson, describePlan, describeResults } from "./shared/ApplySubscriptions.ts"
+import * as Definitions from "./shared/Definitions.ts"
 import { ExitWith, main } from "./shared/Program.ts"
 import * as Service from "./shared/Service.ts"
 import * as State from "./shared/State.ts"
-import * as SystemProblem from "./shared/SystemProblem.ts"
 
 class Refused extends Schema.TaggedError<Refused>()("Refused", { message: Schema.String }) {}
 
-/** The definitions of a file: one, or an array. */
-const readDefinitions = Effect.fnUntraced(function* (file: Option.Option<string>) {
-  if (Option.isNone(file)) return yield* new Refused({ message: "--file is missing: which definitions?" })
-  const fs = yield* FileSystem.FileSystem
-  const text = yield* Effect.mapError(
-    fs.readFileString(file.value),
-    (error) => new Refused({ message: `${file.value} cannot be read: ${SystemProblem.inWords(error)}` })
-  )
-  const json = yield* Effect.mapError(
-    parseJson(text),
-    (error) => new Refused({ message: `${file.value} is not JSON: ${error.message}` })
-  )
-  return Array.isArray(json) ? json : [json]
-})
-
-const parseJson = Schema.decodeEffect(Schema.fromJsonString(Schema.Unknown))
+const definitionsOf = (file: Option.Option<string>) =>
+  Option.match(file, {
+    onNone: () => Effect.fail(new Refused({ message: "--file is missing: which definitions?" })),
+    onSome: Definitions.read
+  })
 
 const requireId = (id: Option.Option<string>) =>
   Option.match(id, {
@@ -76,14 +65,14 @@ const subscriptions = Command.make(
       const library = yield* Subscriptions
       switch (input.action) {
         case "apply": {
-          const { problems, results } = yield* applyDefinitions(yield* readDefinitions(input.file), input.prune)
+          const { problems, results } = yield* applyDefinitions(yield* definitionsOf(input.file), input.prune)
           yield* Console.log(describeResults(results))
           if (problems.length > 0) yield* Console.error(problems.join("\n"))
           if (input.json) yield* Console.log(JSON.stringify({ results: results.map(asJson), problems }))
           return problems.length === 0 ? undefined : yield* new ExitWith({ code: 1 })
         }
         case "plan": {
-          const plan = yield* library.plan(yield* readDefinitions(input.file), { prune: input.prune })
+          const plan = yield* library.plan(yield* definitionsOf(input.file), { prune: input.prune })
           yield* Console.log(`${describePlan(plan)}\nNothing was written.`)
           return yield* conclude(plannedJson(plan))
         }

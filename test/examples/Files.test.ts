@@ -57,7 +57,7 @@ describe("a file or folder that cannot be used is named, with what is wrong with
     Effect.gen(function* () {
       const at = yield* folder
       const args = ["plan", "--file", at]
-      yield* refused("subscriptions.ts", args, `${at} cannot be read: it is a folder, not a file`)
+      yield* refused("subscriptions.ts", args, `"${at}" cannot be read: it is a folder, not a file`)
     })
   )
 

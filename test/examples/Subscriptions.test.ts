@@ -5,7 +5,7 @@ import { HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { createServer } from "node:http"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { Emulator, type EmulatorOptions, EmulatorServer } from "../../src/emulator/index.ts"
+import { defaultTopicId, Emulator, type EmulatorOptions, EmulatorServer } from "../../src/emulator/index.ts"
 import { definition } from "../workflows/support/Definitions.ts"
 import { folder, run } from "./support/Program.ts"
 
@@ -140,7 +140,7 @@ describe("the other actions", () => {
   it.live.each([
     [["apply"], "--file is missing"],
     [["get"], "--id is missing"],
-    [["apply", "--file", "no-such-file.json"], "no-such-file.json cannot be read"],
+    [["apply", "--file", "no-such-file.json"], '"no-such-file.json" cannot be read: there is no such file or folder'],
     [["rename"], "Invalid value for argument <action>"]
   ] as const)("%j is refused in words", ([args, words]) =>
     Effect.gen(function* () {
@@ -148,6 +148,40 @@ describe("the other actions", () => {
       assert.strictEqual(ended.code, 1)
       assert.include(ended.stderr, words)
       assert.notInclude(ended.stderr, "    at ")
+    })
+  )
+})
+
+describe("npm start --file", () => {
+  const startWith = Effect.fnUntraced(function* (file: string) {
+    const { address } = yield* HttpServer.HttpServer
+    const at = { CXONE_INSTANCE_URL: HttpServer.formatAddress(address), CXONE_TOPIC_ID: defaultTopicId }
+    return yield* run("start.ts", ["--file", file], { ...env, ...at })
+  })
+
+  it.live("takes one definition as well as an array", () =>
+    Effect.gen(function* () {
+      const one = yield* startWith(yield* fileOf(definition("a")))
+      assert.strictEqual(one.code, 0, one.stderr)
+      const two = yield* startWith(yield* fileOf([definition("a"), definition("b")]))
+      assert.strictEqual(two.code, 0, two.stderr)
+      assert.deepStrictEqual(
+        (yield* held).map(({ name }) => name),
+        ["a", "b"]
+      )
+    }).pipe(Effect.scoped, Effect.provide(onServer({ letters: 1, delivery: { activeAfterPolls: 0 } })))
+  )
+
+  it.live("says of which file it is that it cannot be used", () =>
+    Effect.gen(function* () {
+      const file = yield* fileOf("{")
+      const broken = yield* run("start.ts", ["--file", file])
+      assert.strictEqual(broken.code, 1)
+      assert.include(broken.stderr, `"${file}" is not JSON`)
+      const missing = yield* run("start.ts", ["--file", "no-such-file.json"])
+      assert.strictEqual(missing.code, 1)
+      assert.include(missing.stderr, '"no-such-file.json" cannot be read: there is no such file or folder')
+      for (const { stdout } of [broken, missing]) assert.strictEqual(stdout, "")
     })
   )
 })
