@@ -9,6 +9,7 @@ import { allScopes, defaultTopicId, Emulator, EmulatorServer, FaultPlan } from "
 import type { SubscriptionDefinition } from "../src/index.ts"
 import * as Listening from "./shared/Listening.ts"
 import { main } from "./shared/Program.ts"
+import * as Service from "./shared/Service.ts"
 
 const natural = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 const share = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
@@ -31,7 +32,7 @@ const flags = {
     Flag.optional
   ),
   faults: Flag.String("faults").pipe(
-    Flag.withDescription("What goes wrong: none, few, all, or 429=0.05:2s,5xx=0.02,outage=1s+3s,seed=7"),
+    Flag.withDescription(`What goes wrong: ${Service.faultsUsage}`),
     Flag.withDefault("none")
   ),
   pages: Flag.Literals("pages", ["full", "ragged"]).pipe(

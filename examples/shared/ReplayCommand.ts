@@ -50,7 +50,7 @@ export const flags = {
     Flag.optional
   ),
   faults: Flag.String("faults").pipe(
-    Flag.withDescription("What goes wrong on the embedded emulator: none, few, all, or a list (see README)"),
+    Flag.withDescription(`What goes wrong on the embedded emulator: ${Service.faultsUsage}`),
     Flag.optional
   ),
   json: Flag.Boolean("json").pipe(

@@ -32,6 +32,9 @@ export interface Service {
 
 export const defaultLetters = 500
 
+/** What `--faults` takes. */
+export const faultsUsage = `none, few, all, or a list of outage=AFTER+LENGTH, seed=N and rates of ${FaultPlan.faultKinds.join(", ")}, such as 429=0.05:2s,5xx=0.02,outage=1s+3s,seed=7`
+
 /** Any of these says that a real service is meant, and that what is missing beside it is a mistake. */
 const names = ["CXONE_CLIENT_ID", "CXONE_CLIENT_SECRET", "CXONE_INSTANCE_URL", "CXONE_REGION"]
 
