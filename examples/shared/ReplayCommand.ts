@@ -94,8 +94,8 @@ export const replay = Effect.fnUntraced(function* (
 
   const plan = Effect.gen(function* () {
     const found = yield* (yield* Replay).plan(request)
-    yield* Console.log(ReportTable.ofPlan(found))
-    if (input.json) yield* Console.log(JSON.stringify({ status: "planned", ...found }))
+    yield* Console.log(ReportTable.ofPlan(found, service.name))
+    if (input.json) yield* Console.log(JSON.stringify({ status: "planned", service: service.name, ...found }))
   })
 
   const run = runReplay({

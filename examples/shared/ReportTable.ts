@@ -23,11 +23,12 @@ const table = (rows: ReadonlyArray<Row>): string => {
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`.trimEnd()).join("\n")
 }
 
-export const ofReport = (report: ReplayReport): string => {
+export const ofReport = (report: ReplayReport, serviceName: string): string => {
   const { latencyMs, notifications, outcomes, stopped } = report
   const told = notifications.delivered + notifications.failed + notifications.dropped
   return table([
     ["run", report.runId],
+    ["service", serviceName],
     ["topic", printable(report.topicId)],
     ["status", report.status],
     ["letters read", count(report.letters)],
@@ -58,8 +59,9 @@ export const ofReport = (report: ReplayReport): string => {
   ])
 }
 
-export const ofPlan = (plan: ReplayPlan): string =>
+export const ofPlan = (plan: ReplayPlan, serviceName: string): string =>
   table([
+    ["service", serviceName],
     ["topic", printable(plan.topicId)],
     ["letters read", count(plan.letters)],
     ["  would be sent", count(plan.toSend)],

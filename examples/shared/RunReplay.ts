@@ -54,14 +54,14 @@ const conclude = Effect.fnUntraced(function* (
   halted: ReplayHalted | undefined,
   options: RunOptions
 ) {
-  yield* Console.log(ReportTable.ofReport(report))
+  yield* Console.log(ReportTable.ofReport(report, options.serviceName))
   if (report.status === "halted") {
     const advice = halted === undefined ? "" : whatToDo(halted)
     yield* Console.error(
       `Halted; what was not tried does not count as failed.${advice} ${howToGoOn(options, report.runId)}`
     )
   }
-  if (options.json) yield* Console.log(JSON.stringify(report))
+  if (options.json) yield* Console.log(JSON.stringify({ ...report, service: options.serviceName }))
   const code = report.status === "halted" ? 3 : report.failed > 0 ? 2 : 0
   if (code !== 0) return yield* new ExitWith({ code })
 })

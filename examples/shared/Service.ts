@@ -64,10 +64,20 @@ const toEmulator = (address: string) =>
     )
   )
 
+/** The topic that the environment names is the one to replay, also where it names no service. */
+const emulatedTopic = Effect.map(Config.option(Config.String("CXONE_TOPIC_ID")), (topicId) =>
+  topicId.pipe(
+    Option.map((text) => text.trim()),
+    Option.filter((text) => text !== ""),
+    Option.getOrElse(() => defaultTopicId)
+  )
+)
+
 const emulated = Effect.fnUntraced(function* ({ allowedHosts, faults, letters, tracing }: ServiceOptions) {
+  const topicId = yield* emulatedTopic
   const plan = yield* Effect.fromResult(FaultPlan.parse(Option.getOrElse(faults, () => "none")))
   const server = EmulatorServer.layer.pipe(
-    Layer.provide(Emulator.layer({ letters: Option.getOrElse(letters, () => defaultLetters), faults: plan })),
+    Layer.provide(Emulator.layer({ topicId, letters: Option.getOrElse(letters, () => defaultLetters), faults: plan })),
     Layer.provideMerge(NodeHttpServer.layerServer(createServer, { host: "127.0.0.1", port: 0 })),
     // The emulator plays somebody else's service: its own spans are none of the program's.
     Layer.provide(Layer.succeed(References.TracerEnabled, false))
@@ -79,7 +89,7 @@ const emulated = Effect.fnUntraced(function* ({ allowedHosts, faults, letters, t
         registryUrl,
         clientId: "demo",
         clientSecret: Redacted.make("demo"),
-        topicId: defaultTopicId,
+        topicId,
         destinations: { allowedHosts },
         tracing
       }).pipe(Layer.provide(toEmulator(address)))

@@ -31,6 +31,27 @@ describe.concurrent("node examples/replay.ts", () => {
     })
   )
 
+  it.live("says which service it was on, and takes the topic of the environment there", () =>
+    Effect.gen(function* () {
+      const server = yield* foreign(1)
+      const topic = { CXONE_TOPIC_ID: "topic_of_mine" }
+      for (const [env, service, topicId] of [
+        [{}, "an embedded emulator", defaultTopicId],
+        [topic, "an embedded emulator", "topic_of_mine"],
+        [environment(server), "the service of the environment", environment(server).CXONE_TOPIC_ID]
+      ] as const) {
+        const ended = yield* run("replay.ts", ["--json"], env)
+        assert.strictEqual(ended.code, 0, ended.stderr)
+        assert.include(ended.stderr, ` on ${service}\n`)
+        assert.include(ended.stdout, service)
+        assert.include(lastLine(ended.stdout), `"service":"${service}"`)
+        assert.strictEqual((yield* reportOf(ended)).topicId, topicId)
+        const planned = yield* run("replay.ts", ["--json", "--dry-run"], env)
+        assert.include(lastLine(planned.stdout), `"service":"${service}"`)
+      }
+    })
+  )
+
   it.live("npm start's program replays all of its letters", () =>
     Effect.gen(function* () {
       const ended = yield* run("start.ts", [])
