@@ -4,6 +4,7 @@ import { Cause, Config, Console, Data, Effect, Exit, Logger, Predicate, Runtime 
 import { CliError, CliOutput, Command } from "effect/cli"
 import { clientVersion } from "../../src/index.ts"
 import * as Output from "./Output.ts"
+import * as ReportTable from "./ReportTable.ts"
 import * as StopSignal from "./StopSignal.ts"
 
 /** Ends the program with this code; everything there is to say has been said. */
@@ -25,7 +26,7 @@ const presenter = CliOutput.layerPresenter({
 })
 
 /** On stderr: stdout is for results. */
-const logger = Logger.layer([Logger.withConsoleError(Logger.formatSimple)])
+const logger = Logger.layer([Logger.withConsoleError(Logger.map(Logger.formatSimple, ReportTable.printableLines))])
 
 /** What is wrong, then what to do about it. Never a stack trace: these are failures, not faults of the program. */
 const explain = (error: unknown): string => {
@@ -38,7 +39,9 @@ const explain = (error: unknown): string => {
 /** Says what an effect fails with, so that only the exit code is left to tell. */
 export const told = Effect.catch((error: unknown) =>
   Effect.andThen(
-    CliError.isCliError(error) || error instanceof ExitWith ? Effect.void : Console.error(explain(error)),
+    CliError.isCliError(error) || error instanceof ExitWith
+      ? Effect.void
+      : Console.error(ReportTable.printableLines(explain(error))),
     Effect.fail(new ExitWith({ code: Runtime.getErrorExitCode(error) }))
   )
 )

@@ -12,8 +12,10 @@ const byName = (counts: Readonly<Record<string, number>>): ReadonlyArray<Row> =>
     .toSorted(([, left], [, right]) => right - left)
     .map(([name, value]) => [`  ${printable(name)}`, count(value)])
 
-/** Names come from the service; nothing in them may reach the terminal as a command. */
+/** Names come from the service and from whoever starts a run; nothing in them may reach the terminal as a command. */
 export const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]+/gu, " ")
+
+export const printableLines = (text: string): string => text.split("\n").map(printable).join("\n")
 
 const section = (title: string, counts: Readonly<Record<string, number>>): ReadonlyArray<Row> =>
   Object.keys(counts).length === 0 ? [] : [[title, ""], ...byName(counts)]
@@ -27,7 +29,7 @@ export const ofReport = (report: ReplayReport, serviceName: string): string => {
   const { latencyMs, notifications, outcomes, stopped } = report
   const told = notifications.delivered + notifications.failed + notifications.dropped
   return table([
-    ["run", report.runId],
+    ["run", printable(report.runId)],
     ["service", serviceName],
     ["topic", printable(report.topicId)],
     ["status", report.status],

@@ -17,8 +17,16 @@ export interface RunOptions {
   readonly json: boolean
 }
 
-const shellWord = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
+/** What a terminal would take for a command, as the bytes that bash and zsh make of it again. */
+const escaped = (characters: string): string =>
+  Array.from(new TextEncoder().encode(characters), (byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("")
+
+const shellWord = (word: string): string => {
+  if (/^[\w@%+=:,./-]+$/.test(word)) return word
+  return /[\p{Cc}\p{Cf}]/u.test(word)
+    ? `$'${word.replaceAll(/[\\']/g, "\\$&").replaceAll(/[\p{Cc}\p{Cf}]/gu, escaped)}'`
+    : `'${word.replaceAll("'", `'\\''`)}'`
+}
 
 /** The command that goes on with a run: the one given, with the run's id. */
 const resumeCommand = ({ request }: RunOptions, runId: string): string => {
@@ -69,7 +77,7 @@ const conclude = Effect.fnUntraced(function* (
 export const runReplay = Effect.fnUntraced(function* (options: RunOptions) {
   const { outcomes, report, runId, stop } = yield* (yield* Replay).start(options.request)
   yield* StopSignal.instead(Effect.andThen(ReplayProgress.say(stopping), stop), () => howToGoOn(options, runId))
-  yield* Console.error(`Run ${runId} on ${options.serviceName}`)
+  yield* Console.error(`Run ${ReportTable.printable(runId)} on ${options.serviceName}`)
   const total = yield* countQueue(options)
   const ended = yield* Effect.scoped(
     Effect.andThen(ReplayProgress.show(report, total), Effect.result(Stream.runDrain(outcomes)))

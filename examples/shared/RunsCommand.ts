@@ -3,7 +3,7 @@ import { Console, Effect, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { Checkpoints, type StoredRun } from "../../src/index.ts"
 import { NodeEventBridge } from "../../src/node/index.ts"
-import { count, printable } from "./ReportTable.ts"
+import { count, printable, printableLines } from "./ReportTable.ts"
 import * as State from "./State.ts"
 
 const state = Flag.String("state").pipe(Flag.withDescription("Folder of the runs"))
@@ -40,8 +40,6 @@ const table = (found: ReadonlyArray<StoredRun>): string => {
   )
   return [...lines, ...found.flatMap(remark).map(printableLines)].join("\n")
 }
-
-const printableLines = (text: string): string => text.split("\n").map(printable).join("\n")
 
 export const runs = Command.make(
   "runs",

@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { StoredRun } from "../../src/index.ts"
 import { replays } from "../workflows/support/ForeignServer.ts"
 import { keys } from "../workflows/support/Harness.ts"
-import { type Ended, eventually, folder, lastLine, run, start } from "./support/Program.ts"
+import { type Ended, eventually, folder, lastLine, run, runShell, start, word } from "./support/Program.ts"
 import { assertNoStackTrace, auditOf, environment, foreign, reportOf } from "./support/Replaying.ts"
 
 const decodeRuns = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Array(StoredRun)))
@@ -122,6 +122,32 @@ describe.concurrent("a run and the processes that want it", () => {
       assert.lengthOf((yield* runsOf(state)).found, 1)
       const anew = yield* replay("first")
       assert.strictEqual(anew.code, 0, anew.stderr)
+    })
+  )
+
+  it.live("a name with control characters is not sent to the terminal, and the command shown goes on with it", () =>
+    Effect.gen(function* () {
+      const server = yield* foreign(60, { delay: () => 100 })
+      const state = yield* folder
+      const runId = "it's\\\x1b[31mred\n\u{e0001}\u009b2J"
+      const running = yield* start("replay.ts", ["--state", state, "--run-id", runId], environment(server))
+      yield* eventually(() => server.bodies.size >= 10 || !running.isRunning())
+      running.kill("SIGINT")
+      const halted = yield* running.ended
+      assert.strictEqual(halted.code, 3, halted.stderr)
+      assert.include(halted.stderr, "Run it's\\ [31mred 2J on ")
+      assert.match(halted.stdout, /^run +it's\\ \[31mred 2J$/m)
+      const command = lastLine(halted.stderr).trim()
+      const resumed = yield* runShell(`bash -c ${word(`${command} --json`)}`, environment(server))
+      assert.strictEqual(resumed.code, 0, resumed.stderr)
+      const report = yield* reportOf(resumed)
+      assert.deepStrictEqual([report.runId, report.success], [runId, 60])
+      const forgotten = [yield* forget(state, runId), yield* forget(state, runId)]
+      assert.deepStrictEqual(
+        forgotten.map(({ code }) => code),
+        [0, 1]
+      )
+      for (const { stderr, stdout } of [halted, ...forgotten]) assert.notMatch(stderr + stdout, /(?!\n)[\p{Cc}\p{Cf}]/u)
     })
   )
 
