@@ -6,7 +6,7 @@ import { HttpServer } from "effect/http"
 import { createServer } from "node:http"
 import { BlockList, isIP } from "node:net"
 import { allScopes, defaultTopicId, Emulator, EmulatorServer, FaultPlan } from "../src/emulator/index.ts"
-import type { SubscriptionDefinition } from "../src/index.ts"
+import { maxSubscriptions, type SubscriptionDefinition } from "../src/index.ts"
 import * as Listening from "./shared/Listening.ts"
 import { main } from "./shared/Program.ts"
 import * as Service from "./shared/Service.ts"
@@ -16,17 +16,22 @@ const share = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
 
 const flags = {
   port: Listening.portFlag(8099),
-  host: Flag.String("host").pipe(
-    Flag.withDescription("Address to listen on; one that is not loopback lets others reach the emulator"),
-    Flag.withDefault("127.0.0.1")
-  ),
+  host: Listening.hostFlag("Address to listen on; one that is not loopback lets others reach the emulator"),
   letters: Flag.Int("letters").pipe(
     Flag.withDescription("Letters in the queue"),
     Flag.withSchema(natural),
     Flag.withDefault(500)
   ),
-  topic: Flag.String("topic").pipe(Flag.withDescription("The topic"), Flag.withDefault(defaultTopicId)),
-  clientId: Flag.String("client-id").pipe(Flag.withDescription("Client id"), Flag.withDefault("demo")),
+  topic: Flag.String("topic").pipe(
+    Listening.filled,
+    Flag.withDescription("The topic"),
+    Flag.withDefault(defaultTopicId)
+  ),
+  clientId: Flag.String("client-id").pipe(
+    Listening.filled,
+    Flag.withDescription("Client id"),
+    Flag.withDefault("demo")
+  ),
   clientSecret: Flag.Redacted("client-secret").pipe(
     Flag.withDescription("Client secret; demo when none is given"),
     Flag.optional
@@ -51,7 +56,7 @@ const flags = {
   ),
   subscriptions: Flag.Int("subscriptions").pipe(
     Flag.withDescription("Subscriptions it holds from the start"),
-    Flag.withSchema(natural),
+    Flag.withSchema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: maxSubscriptions }))),
     Flag.withDefault(0)
   ),
   activeAfterPolls: Flag.Int("active-after-polls").pipe(

@@ -33,7 +33,7 @@ const start = Command.make(
       const definitions = yield* Definitions.read(path)
       yield* Console.log(`A subscription on ${service.name}`)
       const { problems, results } = yield* applyDefinitions(definitions, false)
-      yield* Console.log(`${describeResults(results)}\n`)
+      if (results.length > 0) yield* Console.log(`${describeResults(results)}\n`)
       if (problems.length === 0) return
       yield* Console.error(problems.join("\n"))
       return yield* new ExitWith({ code: 1 })

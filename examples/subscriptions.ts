@@ -66,7 +66,7 @@ const subscriptions = Command.make(
       switch (input.action) {
         case "apply": {
           const { problems, results } = yield* applyDefinitions(yield* definitionsOf(input.file), input.prune)
-          yield* Console.log(describeResults(results))
+          if (results.length > 0) yield* Console.log(describeResults(results))
           if (problems.length > 0) yield* Console.error(problems.join("\n"))
           if (input.json) yield* Console.log(JSON.stringify({ results: results.map(asJson), problems }))
           return problems.length === 0 ? undefined : yield* new ExitWith({ code: 1 })

@@ -13,10 +13,7 @@ import * as StopSignal from "../shared/StopSignal.ts"
 const flags = {
   ...ReplayCommand.flags,
   port: Listening.portFlag(9464),
-  host: Flag.String("host").pipe(
-    Flag.withDescription("Address to listen on (127.0.0.1); a Prometheus elsewhere needs another"),
-    Flag.withDefault("127.0.0.1")
-  ),
+  host: Listening.hostFlag("Address to listen on (127.0.0.1); a Prometheus elsewhere needs another"),
   linger: Flag.Int("linger").pipe(
     Flag.withDescription("Seconds to go on serving after the run, for the scrape that sees its end (0)"),
     Flag.withSchema(Schema.Natural),

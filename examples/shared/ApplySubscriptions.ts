@@ -5,8 +5,9 @@ import { type SubscriptionPlan, type SubscriptionResult, Subscriptions } from ".
 const shown = (value: unknown): string => JSON.stringify(value)
 
 /** What a plan would change, for people. */
-export const describePlan = ({ actions }: SubscriptionPlan): string =>
-  actions
+export const describePlan = ({ actions }: SubscriptionPlan): string => {
+  if (actions.length === 0) return "Nothing is declared, so there is nothing to do."
+  return actions
     .map((action) => {
       switch (action._tag) {
         case "Create":
@@ -23,6 +24,7 @@ export const describePlan = ({ actions }: SubscriptionPlan): string =>
       }
     })
     .join("\n")
+}
 
 /** A result after its delivery was looked at, and what went wrong with it. */
 interface Concluded {

@@ -12,6 +12,16 @@ export const portFlag = (usual: number) =>
     Flag.withDefault(usual)
   )
 
+/** For flags that mean nothing when they are empty. */
+export const filled = Flag.filter(
+  (text: string) => text.trim() !== "",
+  () => "some text"
+)
+
+/** `--host`, loopback unless told otherwise. */
+export const hostFlag = (description: string) =>
+  Flag.String("host").pipe(filled, Flag.withDescription(description), Flag.withDefault("127.0.0.1"))
+
 class CannotListen extends Schema.TaggedError<CannotListen>()("CannotListen", { message: Schema.String }) {}
 
 /** Why a server cannot listen, in words. */

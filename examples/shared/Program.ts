@@ -42,7 +42,8 @@ export const told = Effect.catch((error: unknown) =>
     CliError.isCliError(error) || error instanceof ExitWith
       ? Effect.void
       : Console.error(ReportTable.printableLines(explain(error))),
-    Effect.fail(new ExitWith({ code: Runtime.getErrorExitCode(error) }))
+    // Also where the help was shown because a subcommand was missing: nothing was done.
+    Effect.fail(new ExitWith({ code: CliError.isCliError(error) ? 1 : Runtime.getErrorExitCode(error) }))
   )
 )
 

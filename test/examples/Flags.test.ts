@@ -13,3 +13,31 @@ describe("--help", () => {
     })
   )
 })
+
+describe("a flag that cannot be meant is refused", () => {
+  it.live.each([
+    ["emulator.ts", "--host", ""],
+    ["emulator.ts", "--topic", ""],
+    ["emulator.ts", "--client-id", ""],
+    ["emulator.ts", "--subscriptions", "101"],
+    ["observability/prometheus.ts", "--host", " "]
+  ] as const)("%s %s %j", ([file, flag, value]) =>
+    Effect.gen(function* () {
+      const ended = yield* run(file, ["--port", "0", flag, value])
+      assert.strictEqual(ended.code, 1, ended.stderr)
+      assert.match(ended.stderr, new RegExp(`^(Missing|Invalid) value for flag ${flag}[.:] .*\nSee --help\\.\n$`))
+      assert.strictEqual(ended.stdout, "")
+    })
+  )
+})
+
+describe("a program that is given nothing to do", () => {
+  it.live("shows its help, and ends with 1", () =>
+    Effect.gen(function* () {
+      const ended = yield* run("audit.ts", [])
+      assert.strictEqual(ended.code, 1)
+      assert.include(ended.stdout + ended.stderr, "verify")
+      assert.strictEqual((yield* run("audit.ts", ["--help"])).code, 0)
+    })
+  )
+})

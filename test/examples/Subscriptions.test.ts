@@ -108,6 +108,18 @@ describe("apply", () => {
       Effect.provide(onServer({ subscriptions: [definition("a"), definition("b")], delivery: { activeAfterPolls: 0 } }))
     )
   )
+
+  it.live("of an empty array says that nothing is declared", () =>
+    Effect.gen(function* () {
+      const file = yield* fileOf([])
+      const ended = yield* subscriptions(["apply", "--file", file, "--json"])
+      assert.strictEqual(ended.code, 0, ended.stderr)
+      const said = "Nothing is declared, so there is nothing to do.\n"
+      assert.strictEqual(ended.stdout, `${said}{"results":[],"problems":[]}\n`)
+      const planned = yield* subscriptions(["plan", "--file", file])
+      assert.strictEqual(planned.stdout, `${said}Nothing was written.\n`)
+    }).pipe(Effect.scoped, Effect.provide(onServer({ subscriptions: [definition("a")] })))
+  )
 })
 
 describe("the other actions", () => {
