@@ -43,7 +43,8 @@ const verify = Command.make(
   Effect.fnUntraced(function* ({ after, files, head, json }) {
     const found = yield* Effect.mapError(
       Audit.verify(files, { head: Option.getOrUndefined(head), after: Option.getOrUndefined(after) }),
-      (error) => new Unreadable({ problem: SystemProblem.withPath(error) })
+      (error) =>
+        error._tag === "InvalidConfiguration" ? error : new Unreadable({ problem: SystemProblem.withPath(error) })
     )
     yield* Console.log(describe(found, Option.isSome(head)))
     if (json) yield* Console.log(JSON.stringify(found))

@@ -77,7 +77,11 @@ const conclude = Effect.fnUntraced(function* (
 export const runReplay = Effect.fnUntraced(function* (options: RunOptions) {
   const { outcomes, report, runId, stop } = yield* (yield* Replay).start(options.request)
   yield* StopSignal.instead(Effect.andThen(ReplayProgress.say(stopping), stop), () => howToGoOn(options, runId))
-  yield* Console.error(`Run ${ReportTable.printable(runId)} on ${options.serviceName}`)
+  const name = `Run ${ReportTable.printable(runId)}`
+  const isComplete = (yield* report).status === "completed"
+  yield* Console.error(
+    isComplete ? `${name} was complete already: nothing is sent.` : `${name} on ${options.serviceName}`
+  )
   const total = yield* countQueue(options)
   const ended = yield* Effect.scoped(
     Effect.andThen(ReplayProgress.show(report, total), Effect.result(Stream.runDrain(outcomes)))

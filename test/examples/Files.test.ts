@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, PlatformError } from "effect"
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as SystemProblem from "../../examples/shared/SystemProblem.ts"
 import { folder, run } from "./support/Program.ts"
@@ -58,26 +58,6 @@ describe("a file or folder that cannot be used is named, with what is wrong with
       const at = yield* folder
       const args = ["plan", "--file", at]
       yield* refused("subscriptions.ts", args, `"${at}" cannot be read: it is a folder, not a file`)
-    })
-  )
-
-  it.live.skipIf(process.getuid?.() === 0)("what the user has no permission for", () =>
-    Effect.gen(function* () {
-      const at = yield* folder
-      const closed = join(at, "closed")
-      const audit = join(at, "audit.jsonl")
-      mkdirSync(closed)
-      chmodSync(closed, 0o555)
-      writeFileSync(audit, "")
-      chmodSync(audit, 0o000)
-      yield* refused("replay.ts", replay(closed), `"${join(closed, "checkpoints")}": no permission`)
-      yield* refused(
-        "openapi.ts",
-        ["--out", join(closed, "x")],
-        `${join(closed, "x")}" cannot be written: no permission`
-      )
-      yield* refused("audit.ts", ["verify", audit], `cannot be verified: "${audit}": no permission\n`)
-      chmodSync(audit, 0o600)
     })
   )
 
