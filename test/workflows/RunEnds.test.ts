@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Logger, Metric, Scheduler, Stream } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Metric, Scheduler, Stream } from "effect"
 import { KeyValueStore } from "effect/persistence"
-import { type EmulatorOptions, Fault } from "../../src/emulator/index.ts"
 import { Audit, AuditError, Metrics, Replay, ReplayHalted, type RunRequest } from "../../src/index.ts"
 import {
   count,
@@ -13,6 +12,7 @@ import {
   once,
   onEmulator,
   putRoute,
+  slowService,
   stats,
   topicId,
   world
@@ -22,22 +22,6 @@ const night: RunRequest = { topicId, runId: "night", pageSize: 10, concurrency: 
 
 const starting = (request: RunRequest = night) => Effect.flatMap(Replay, (replay) => replay.start(request))
 const runs = Effect.flatMap(Replay, (replay) => replay.runs)
-
-/** A service that takes a tenth of a second a letter. */
-const slow = () => {
-  const service = {
-    arrived: 0,
-    options: {
-      queue: letters(40),
-      script: ({ route }: { readonly route: string }) => {
-        if (route !== "replay") return undefined
-        service.arrived++
-        return Fault.Slow({ delay: Duration.millis(100) })
-      }
-    } satisfies EmulatorOptions
-  }
-  return service
-}
 
 /** The library with an audit that does something else with some of its records. */
 const withAudit = (instead: (eventId: string) => Effect.Effect<void, AuditError> | undefined) =>
@@ -61,7 +45,7 @@ const apart = Effect.provideService(Metric.MetricRegistry, new Map())
 
 describe("a run whose scope goes on", () => {
   it.effect("is nobody's any more once it has ended, or could not go on", () => {
-    const service = slow()
+    const service = slowService()
     return Effect.gen(function* () {
       const first = yield* starting()
       const fiber = yield* Effect.forkChild(Effect.result(Stream.runDrain(first.outcomes)))

@@ -1,8 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Fiber, Layer } from "effect"
+import { Deferred, Effect, Fiber, Layer } from "effect"
 import { KeyValueStore } from "effect/persistence"
 import { TestClock } from "effect/testing"
-import { Fault } from "../../src/emulator/index.ts"
 import { Audit, AuditError, LeaseLost, Replay, RunInProgress, type RunRequest, RunStore } from "../../src/index.ts"
 import {
   count,
@@ -14,6 +13,7 @@ import {
   once,
   onEmulator,
   putRoute,
+  slowService,
   stats,
   topicId,
   world
@@ -25,27 +25,11 @@ const run = (request: RunRequest = night) => Effect.flatMap(Replay, (replay) => 
 const forget = (runId: string) => Effect.flatMap(Replay, (replay) => replay.forget(runId))
 const runs = Effect.flatMap(Replay, (replay) => replay.runs)
 
-/** A service that takes a tenth of a second a letter. */
-const slow = () => {
-  const service = {
-    arrived: 0,
-    options: {
-      queue: letters(40),
-      script: ({ route }: { readonly route: string }) => {
-        if (route !== "replay") return undefined
-        service.arrived++
-        return Fault.Slow({ delay: Duration.millis(100) })
-      }
-    }
-  }
-  return service
-}
-
 const start = "2024-05-11T09:15:22.103Z"
 
 describe("the runs of a store", () => {
   it.effect("are told while they go on, and once they are complete", () => {
-    const service = slow()
+    const service = slowService()
     return Effect.gen(function* () {
       yield* TestClock.setTime(Date.parse(start))
       assert.deepStrictEqual(yield* runs, [])
@@ -126,7 +110,7 @@ describe("the runs of a store", () => {
 
 describe("a run that is in progress", () => {
   it.effect("cannot be started, nor forgotten; when it has ended it can", () => {
-    const service = slow()
+    const service = slowService()
     return Effect.gen(function* () {
       const fiber = yield* Effect.forkChild(run())
       yield* drive(fiber, { until: () => service.arrived >= 12 })
@@ -159,7 +143,7 @@ describe("a run that is in progress", () => {
   )
 
   it.effect("and whose lease is lost halts, and leaves the checkpoint to the process that has it now", () => {
-    const service = slow()
+    const service = slowService()
     return Effect.gen(function* () {
       const lost = yield* Deferred.make<never, LeaseLost>()
       const leases = Layer.effect(

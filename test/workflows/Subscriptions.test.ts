@@ -73,6 +73,16 @@ const heldDescriptions = Effect.map(
   (all) => all.map(({ description, name }) => `${name}: ${String(description)}`)
 )
 
+/** What was changed since it was made is not made anew by its first words. */
+const isNotWrittenOver = Effect.gen(function* () {
+  const subscriptions = yield* Subscriptions
+  const { id } = yield* subscriptions.create(definition("n"))
+  yield* subscriptions.update(id, definition("n", { description: "second" }))
+  const failed = yield* Effect.flip(subscriptions.create(definition("n")))
+  assert.deepInclude(failed, { _tag: "WriteNotApplied", id })
+  assert.deepStrictEqual(yield* heldDescriptions, ["n: second"])
+})
+
 const three = [definition("a"), definition("b"), definition("c")]
 
 const applied = (definitions: ReadonlyArray<unknown>, options?: { readonly prune?: boolean }) =>
@@ -363,14 +373,7 @@ describe("a service that answers 409 to a key it knows", () => {
   )
 
   it.effect("and holds something else is told, not written over", () =>
-    Effect.gen(function* () {
-      const subscriptions = yield* Subscriptions
-      const { id } = yield* subscriptions.create(definition("n"))
-      yield* subscriptions.update(id, definition("n", { description: "second" }))
-      const failed = yield* Effect.flip(subscriptions.create(definition("n")))
-      assert.deepInclude(failed, { _tag: "WriteNotApplied", id })
-      assert.deepStrictEqual(yield* heldDescriptions, ["n: second"])
-    }).pipe(driven, Effect.provide(onEmulator({ script: conflicting })))
+    isNotWrittenOver.pipe(driven, Effect.provide(onEmulator({ script: conflicting })))
   )
 })
 
@@ -472,14 +475,7 @@ describe("a service that", () => {
   })
 
   it.effect("answers a create from memory with what was changed since is not asked for a twin", () =>
-    Effect.gen(function* () {
-      const subscriptions = yield* Subscriptions
-      const { id } = yield* subscriptions.create(definition("n"))
-      yield* subscriptions.update(id, definition("n", { description: "second" }))
-      const failed = yield* Effect.flip(subscriptions.create(definition("n")))
-      assert.deepInclude(failed, { _tag: "WriteNotApplied", id })
-      assert.deepStrictEqual(yield* heldDescriptions, ["n: second"])
-    }).pipe(driven, Effect.provide(onEmulator()))
+    isNotWrittenOver.pipe(driven, Effect.provide(onEmulator()))
   )
 
   it.effect("writes its numbers in another way is no difference", () =>

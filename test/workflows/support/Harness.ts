@@ -1,7 +1,7 @@
-import { Effect, Fiber, Layer, Redacted } from "effect"
+import { Duration, Effect, Fiber, Layer, Redacted } from "effect"
 import { KeyValueStore } from "effect/persistence"
 import { TestClock } from "effect/testing"
-import { Emulator, EmulatorClient, type EmulatorOptions } from "../../../src/emulator/index.ts"
+import { Emulator, EmulatorClient, type EmulatorOptions, Fault } from "../../../src/emulator/index.ts"
 import { Audit, AuditMemory, EventBridge, type EventBridgeOptions, type ReplayReport } from "../../../src/index.ts"
 import { NodeEventBridge } from "../../../src/node/index.ts"
 
@@ -116,6 +116,22 @@ export const letter = (index: number, members: Readonly<Record<string, unknown>>
 })
 
 export const letters = (size: number) => Array.from({ length: size }, (_, index) => letter(index))
+
+/** A service of 40 letters that takes a tenth of a second for each; what has arrived is counted. */
+export const slowService = () => {
+  const service = {
+    arrived: 0,
+    options: {
+      queue: letters(40),
+      script: ({ route }) => {
+        if (route !== "replay") return undefined
+        service.arrived++
+        return Fault.Slow({ delay: Duration.millis(100) })
+      }
+    } satisfies EmulatorOptions
+  }
+  return service
+}
 
 export const key = (index: number): string => `replay-evt_${index}-v1`
 
