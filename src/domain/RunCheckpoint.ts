@@ -7,8 +7,8 @@ import { TallySnapshot } from "./ReplayTally.ts"
  * was started with; a predicate given in code cannot be compared and is the caller's to keep.
  */
 export const RunOptions = Schema.Struct({
-  /** The base URL of the service: another one has other letters in a topic of that name. */
-  service: Schema.String,
+  /** The base URL of the service: another one has other letters in a topic of that name. Absent in runs that are older. */
+  service: Schema.optionalKey(Schema.String),
   topicId: Schema.String,
   pageSize: Schema.Int,
   maxAttempts: Schema.Int,

@@ -28,6 +28,11 @@ const Name = Text.check(
   rule((value) => value.trim() === value, "must not begin or end with whitespace, which the service may drop"),
   rule((value) => value.normalize("NFC") === value, "must be in Unicode's form NFC, into which the service may turn it")
 )
+const spelling = (name: string): string => name.normalize("NFC").trim().toLowerCase()
+
+/** Whether a service that has its own way of writing names may have made one of the other. */
+export const isSameName = (one: string, other: string): boolean => spelling(one) === spelling(other)
+
 const HttpsUrl = AnyText.check(
   rule((value) => URL.parse(value)?.protocol === "https:", "must be an https URL"),
   rule((value) => {

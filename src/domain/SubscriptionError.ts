@@ -69,7 +69,9 @@ export class WriteNotApplied extends Schema.TaggedError<WriteNotApplied>()("Writ
   override get message(): string {
     const differences = this.changes.map(({ after, before, field }) => {
       const difference = `${field} is ${shown(before)}, not ${shown(after)}`
-      return shown(before) === shown(after) ? `${difference} (they differ in the query of a URL)` : difference
+      return shown(before) === shown(after)
+        ? `${difference} (they differ in a part of a URL that is not shown)`
+        : difference
     })
     const held = differences.length === 0 ? "the service does not show it" : differences.join("; ")
     return `subscription "${this.name}" (${this.id}) was written, but ${held}`

@@ -128,6 +128,10 @@ const Share = Schema.Number.check(rule((value) => value >= 0 && value <= 1, "mus
 const duration = (isRight: (value: Duration.Duration) => boolean, message: string) =>
   Schema.Duration.annotate({ message }).check(rule((value) => Duration.isFinite(value) && isRight(value), message))
 const Span = duration(Duration.isPositive, "must be a finite duration above 0, such as 30 seconds")
+/** Waiting may go on for as long as it takes. */
+const Patience = Schema.Duration.annotate({ message: "must be a duration of 0 or more, such as 5 minutes" }).check(
+  rule((value) => !Duration.isNegative(value), "must be a duration of 0 or more, such as 5 minutes")
+)
 const Pause = duration(
   (value) => !Duration.isNegative(value),
   "must be a finite duration of 0 or more, such as 10 seconds"
@@ -158,7 +162,7 @@ const Rules = Schema.Struct({
   timeouts: Schema.Struct({ default: Span, page: Span, replay: Span }),
   retry: Schema.Struct({ baseDelay: Pause, maxDelay: Pause, maxRetries: Schema.Natural, maxRetryAfter: Pause }),
   rateLimit: Schema.UndefinedOr(Schema.Struct({ limit: Positive, window: Span })),
-  breaker: Schema.Struct({ failures: Positive, maxWait: Pause }),
+  breaker: Schema.Struct({ failures: Positive, maxWait: Patience }),
   tracing: Schema.Struct({ letterSampling: Schema.UndefinedOr(Share) })
 })
 

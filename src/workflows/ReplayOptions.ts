@@ -75,8 +75,8 @@ const whole = (name: string, value: number, least: number): ReadonlyArray<string
 /** Each wants a connection of its own, of which an address has some 28,000. */
 const maxConcurrency = 10_000
 
-/** Of an id as it stands in the name of a file, which may have 255 bytes with what stands around it. */
-const maxRunIdLength = 190
+/** Of an id as it stands in the name of a file, of which the longest may have 255 bytes. */
+const maxRunIdLength = 240
 
 const runIdIssues = (runId: string): ReadonlyArray<string> => {
   if (runId.trim() === "") return ["runId must not be empty"]
@@ -127,7 +127,7 @@ export const resolve = Effect.fnUntraced(function* (options: ReplayOptions, furt
   const destination = override === undefined ? null : yield* checkDestination(override, config.destinations)
   return {
     options: {
-      service: config.baseUrl,
+      service: URL.parse(config.baseUrl)?.href.replace(/\/$/, "") ?? config.baseUrl,
       topicId,
       pageSize,
       maxAttempts,

@@ -78,5 +78,5 @@ const compare = (started: RunOptions, given: RunOptions) =>
       "orderOnFailure"
     ] as const
   )
-    .filter((option) => started[option] !== given[option])
+    .filter((option) => started[option] !== given[option] && started[option] !== undefined)
     .map((option) => ({ option, started: String(started[option]), given: String(given[option]) }))

@@ -2,7 +2,7 @@ import { Effect, Equal, Option, Result, Schedule } from "effect"
 import type { EventBridgeError } from "../domain/EventBridgeError.ts"
 import type { Subscription } from "../domain/Subscription.ts"
 import { changesBetween, heldDefinition } from "../domain/SubscriptionChange.ts"
-import type { SubscriptionDefinition } from "../domain/SubscriptionDefinition.ts"
+import { isSameName, type SubscriptionDefinition } from "../domain/SubscriptionDefinition.ts"
 import { type InvalidSubscription, WriteNotApplied } from "../domain/SubscriptionError.ts"
 import { EventBridgeHttp } from "../services/EventBridgeHttp.ts"
 import { IdempotencyKeys } from "../services/IdempotencyKeys.ts"
@@ -19,6 +19,9 @@ export type WriteError = EventBridgeError | InvalidSubscription | WriteNotApplie
 
 /** So many times a write is sent under another key before it is given up. */
 const maxGenerations = 32
+
+/** A 409 may also be about something else than the key, which no other key helps against. */
+const maxConflicts = 8
 
 /** The service may take a moment to show what it has done: it is looked at again after 100, 200 and 400 ms. */
 const moment = Schedule.exponential("100 millis").pipe(Schedule.upTo({ times: 3 }))
@@ -60,12 +63,16 @@ export const make = Effect.gen(function* () {
     })
 
   /**
-   * Only where nothing is held was nothing made. What is held may be what this write has made, now or before, whatever
-   * name and definition the service gives it: no further one is asked for.
+   * Nothing was made where nothing is held, or where what is held is of those `known` before and has had another name since
+   * it was made. Anything else may be what this write has made, now or before, whatever name and definition the service
+   * gives it: no further one is asked for.
    */
   const create = Effect.fnUntraced(function* (
-    definition: SubscriptionDefinition
+    definition: SubscriptionDefinition,
+    known: ReadonlyArray<Subscription>
   ): Effect.fn.Return<Written, WriteError> {
+    const isRenamed = ({ id }: Subscription): boolean =>
+      known.some((one) => one.id === id && !isSameName(one.name, definition.name))
     for (let generation = 0; ; generation++) {
       const idempotencyKey = yield* keys.keyOf({ method: "POST", resource, definition, against: null, generation })
       const answered = yield* Effect.result(http.createSubscription({ definition, idempotencyKey }))
@@ -75,12 +82,11 @@ export const make = Effect.gen(function* () {
       const held = Result.isSuccess(answered)
         ? yield* readBack(answered.success.id, definition)
         : yield* readBackByName(definition)
-      if (Option.isSome(held)) {
-        return isApplied(held.value, definition)
-          ? { subscription: held.value, idempotencyKey }
-          : yield* notApplied(definition, held.value.id, held)
+      if (Option.isSome(held) && isApplied(held.value, definition)) {
+        return { subscription: held.value, idempotencyKey }
       }
-      if (generation + 1 === maxGenerations) {
+      if (Option.isSome(held) && !isRenamed(held.value)) return yield* notApplied(definition, held.value.id, held)
+      if (isLast(generation, answered)) {
         return yield* Result.isSuccess(answered) ? notApplied(definition, answered.success.id, held) : answered.failure
       }
     }
@@ -101,23 +107,27 @@ export const make = Effect.gen(function* () {
         against,
         generation
       })
-      yield* Effect.catchReason(
-        http.updateSubscription(id, { definition, idempotencyKey }),
-        "EventBridgeError",
-        "DuplicateDetected",
-        () => Effect.void
-      )
+      const answered = yield* Effect.result(http.updateSubscription(id, { definition, idempotencyKey }))
+      if (Result.isFailure(answered) && answered.failure.reason._tag !== "DuplicateDetected") {
+        return yield* answered.failure
+      }
       const held = yield* readBack(id, definition)
       if (Option.isSome(held) && isApplied(held.value, definition)) {
         return { subscription: held.value, idempotencyKey }
       }
       const isAsBefore = Option.exists(held, (after) => Equal.equals(heldDefinition(after), against))
-      if (!isAsBefore || generation + 1 === maxGenerations) return yield* notApplied(definition, id, held)
+      if (!isAsBefore) return yield* notApplied(definition, id, held)
+      if (isLast(generation, answered)) {
+        return yield* Result.isSuccess(answered) ? notApplied(definition, id, held) : answered.failure
+      }
     }
   })
 
   return { create, find, update }
 })
+
+const isLast = (generation: number, answered: Result.Result<unknown, unknown>): boolean =>
+  generation + 1 >= (Result.isSuccess(answered) ? maxGenerations : maxConflicts)
 
 const isApplied = (held: Subscription, definition: SubscriptionDefinition): boolean =>
   changesBetween(held, definition).length === 0

@@ -17,6 +17,7 @@ import {
   checkQuota,
   definitionsOf,
   makePlan,
+  maxSubscriptions,
   nameOf,
   SubscriptionAction,
   type SubscriptionPlan
@@ -49,20 +50,17 @@ export class ApplyIncomplete extends Data.TaggedError("ApplyIncomplete")<{
   readonly results: ReadonlyArray<SubscriptionResult>
   readonly failures: ReadonlyArray<{ readonly name: string; readonly error: SubscriptionError }>
   /**
-   * What was not tried because of the failures: deletions after a create or an update that failed, and everything after a
-   * record that could not be kept.
+   * What was not tried because of the failures, and why: deletions after a create or an update that failed, creates that
+   * have no room without them, and everything after a record that could not be kept.
    */
-  readonly heldBack: ReadonlyArray<SubscriptionAction>
+  readonly heldBack: ReadonlyArray<{ readonly action: SubscriptionAction; readonly why: string }>
 }> {
   readonly hint = "Correct what is named and apply again; what was done stays done."
   /** A line for each failure, and for each action that was held back. */
   get problems(): ReadonlyArray<string> {
-    const why = this.failures.some(({ error }) => error._tag === "AuditError")
-      ? "not tried, because no record of it could be kept"
-      : "not deleted, because what failed may be what replaces it"
     return [
       ...this.failures.map(({ error, name }) => `${name}: ${error.message}`),
-      ...this.heldBack.map((action) => `${nameOf(action)}: ${why}`)
+      ...this.heldBack.map(({ action, why }) => `${nameOf(action)}: ${why}`)
     ]
   }
   override get message(): string {
@@ -89,7 +87,7 @@ const confirmSchedule = Schedule.min([Schedule.exponential("1 second"), Schedule
 
 /**
  * The life of subscriptions: create, update, delete, and see them deliver; or declare them and let `ensure` or `apply`
- * make it so, as often as they like. Definitions are checked before anything is sent. Writes of one process take turns.
+ * make it so, as often as they like. Definitions are checked before anything is sent. Its writes take turns.
  */
 export class Subscriptions extends Context.Service<
   Subscriptions,
@@ -191,8 +189,8 @@ export class Subscriptions extends Context.Service<
       details: `idempotency key ${idempotencyKey}`
     })
 
-    const createValid = (definition: SubscriptionDefinition) =>
-      writes.create(definition).pipe(
+    const createValid = (definition: SubscriptionDefinition, known: ReadonlyArray<Subscription>) =>
+      writes.create(definition, known).pipe(
         recorded("CREATE", null, written),
         Effect.map(({ subscription }) => subscription)
       )
@@ -224,16 +222,17 @@ export class Subscriptions extends Context.Service<
     )
 
     const perform = Effect.fnUntraced(function* (
-      action: SubscriptionAction
+      action: SubscriptionAction,
+      known: ReadonlyArray<Subscription>
     ): Effect.fn.Return<SubscriptionResult, SubscriptionError> {
       switch (action._tag) {
         case "Create": {
-          const { id, name, state } = yield* createValid(action.definition)
+          const { id, name, state } = yield* createValid(action.definition, known)
           return { name, action: "create", id, state, changes: [] }
         }
         case "Update": {
           const current = yield* writes.find(action.id)
-          if (Option.isNone(current)) return yield* perform(SubscriptionAction.Create(action))
+          if (Option.isNone(current)) return yield* perform(SubscriptionAction.Create(action), known)
           const { id, name, state } = yield* updateValid(current.value, action.definition)
           return { name, action: "update", id, state, changes: action.changes }
         }
@@ -254,7 +253,7 @@ export class Subscriptions extends Context.Service<
       const definition = yield* Effect.fromResult(validate.one(input))
       const known = yield* held
       yield* Effect.fromResult(checkQuota(known.length, known.length + 1))
-      return yield* createValid(definition)
+      return yield* createValid(definition, known)
     }, oneAtATime)
 
     const update = Effect.fn("Subscriptions.update")(function* (id: string, input: SubscriptionDefinition) {
@@ -278,7 +277,7 @@ export class Subscriptions extends Context.Service<
       const current = yield* held
       const action = yield* Effect.fromResult(actionFor(definition, current))
       if (action._tag === "Create") yield* Effect.fromResult(checkQuota(current.length, current.length + 1))
-      return yield* perform(action)
+      return yield* perform(action, current)
     }, oneAtATime)
 
     const plan = Effect.fn("Subscriptions.plan")(function* (
@@ -297,18 +296,29 @@ export class Subscriptions extends Context.Service<
       )
       const results: Array<SubscriptionResult> = []
       const failures: Array<{ readonly name: string; readonly error: SubscriptionError }> = []
-      const heldBack: Array<SubscriptionAction> = []
+      const heldBack: Array<{ readonly action: SubscriptionAction; readonly why: string }> = []
+      let count = current.length
       let isDeclaredDone = true
       let isRecorded = true
+      const whyNot = ({ _tag }: SubscriptionAction): string | undefined => {
+        if (!isRecorded) return "not tried, because no record of it could be kept"
+        // As things are, its events still arrive.
+        if (_tag === "Delete" && !isDeclaredDone) return "not deleted, because what failed may be what replaces it"
+        return _tag === "Create" && count >= maxSubscriptions
+          ? "not created, because there is no room before another is deleted"
+          : undefined
+      }
       for (const action of actions) {
-        // What failed may be what replaces it: as things are, its events still arrive.
-        if (!isRecorded || (action._tag === "Delete" && !isDeclaredDone)) {
-          heldBack.push(action)
+        const why = whyNot(action)
+        if (why !== undefined) {
+          heldBack.push({ action, why })
           continue
         }
-        const done = yield* Effect.result(perform(action))
-        if (Result.isSuccess(done)) results.push(done.success)
-        else {
+        const done = yield* Effect.result(perform(action, current))
+        if (Result.isSuccess(done)) {
+          results.push(done.success)
+          count += action._tag === "Create" ? 1 : action._tag === "Delete" ? -1 : 0
+        } else {
           failures.push({ name: nameOf(action), error: done.failure })
           isDeclaredDone &&= action._tag === "Delete"
           isRecorded = done.failure._tag !== "AuditError"

@@ -297,7 +297,7 @@ describe("EventBridgeConfig.layer", () => {
     ["retry.maxRetryAfter", pause, { retry: { maxRetryAfter: Duration.infinity } }],
     ["rateLimit.window", span, { rateLimit: { limit: 5, window: -1 } }],
     ["rateLimit.window", span, { rateLimit: { limit: 5, window: 0 } }],
-    ["breaker.maxWait", pause, { breaker: { maxWait: "-Infinity" } }]
+    ["breaker.maxWait", "must be a duration of 0 or more, such as 5 minutes", { breaker: { maxWait: "-Infinity" } }]
   ])("%s %s: %j", ([name, issue, options]) =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* issuesOf(fromOptions(options)), [{ name, issue }])
@@ -312,6 +312,8 @@ describe("EventBridgeConfig.layer", () => {
         rateLimit: { limit: 5, window: Duration.millis(1500) },
         breaker: { maxWait: 0 }
       })
+      const patient = yield* fromOptions({ breaker: { maxWait: Duration.infinity } })
+      assert.isFalse(Duration.isFinite(patient.breaker.maxWait))
       const all = [...Object.values(timeouts), retry.maxDelay, rateLimit?.window]
       assert.deepStrictEqual(
         all.map((each) => each && Duration.toMillis(each)),

@@ -217,13 +217,13 @@ describe("before anything is sent", () => {
       assert.deepStrictEqual(yield* issuesOf({ failureReason: "" }), [
         "failureReason must not be empty: every reason contains that"
       ])
-      for (const runId of ["r".repeat(191), "ü".repeat(32), "\ud800".repeat(22)]) {
+      for (const runId of ["r".repeat(241), "ü".repeat(41), "\ud800".repeat(27)]) {
         const [issue, ...others] = yield* issuesOf({ runId })
-        assert.match(issue ?? "", /^runId is too long: at most 190 letters and digits/)
+        assert.match(issue ?? "", /^runId is too long: at most 240 letters and digits/)
         assert.deepStrictEqual(others, [])
       }
       assert.deepStrictEqual((yield* stats).requests, {})
-      yield* replay.run({ topicId, runId: "r".repeat(190), concurrency: 10_000 })
+      yield* replay.run({ topicId, runId: "r".repeat(240), concurrency: 10_000 })
     }).pipe(Effect.provide(onEmulator({ queue: letters(3) })))
   )
 

@@ -427,6 +427,12 @@ describe("a run that is run again under its id", () => {
       if (error._tag !== "CheckpointMismatch") return assert.fail(error._tag)
       const started = "https://api.nicecxone.com"
       assert.deepStrictEqual(error.differences, [{ option: "service", started, given: baseUrl }])
+      // Another spelling is no other service, and a run that is older than this option goes on.
+      yield* Effect.provide(run, library({ baseUrl: "https://API.nicecxone.com:443/" }))
+      const store = yield* KeyValueStore.KeyValueStore
+      const kept = yield* store.get("replay-run:r")
+      yield* store.set("replay-run:r", (kept ?? "").replace(`"service":"${started}",`, ""))
+      yield* Effect.provide(run, library({ baseUrl }))
     }).pipe(Effect.provide(world({ queue: letters(5) })))
   )
 

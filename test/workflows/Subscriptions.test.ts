@@ -26,7 +26,7 @@ import {
   Subscriptions
 } from "../../src/index.ts"
 import { definition } from "./support/Definitions.ts"
-import { driven, library, onEmulator, settle } from "./support/Harness.ts"
+import { driven, library, onEmulator, settle, stats } from "./support/Harness.ts"
 
 const registryUrl = "https://registry.example.com/hook?key=registry-secret"
 
@@ -375,6 +375,27 @@ describe("a service that answers 409 to a key it knows", () => {
   it.effect("and holds something else is told, not written over", () =>
     isNotWrittenOver.pipe(driven, Effect.provide(onEmulator({ script: conflicting })))
   )
+
+  it.effect("about something else than the key is told in the service's words, after a few keys", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const { id } = yield* subscriptions.create(definition("n"))
+      const failed = yield* Effect.flip(subscriptions.update(id, definition("n", { description: "other" })))
+      assert.include(failed.message, "the name is in use")
+      const { requests } = yield* stats
+      assert.deepStrictEqual(requests["PUT /api/v2/eventbridge/subscriptions/:id"], { 409: 8 })
+    }).pipe(
+      driven,
+      Effect.provide(
+        onEmulator({
+          script: ({ route }) =>
+            route === "updateSubscription"
+              ? Fault.Answer({ status: 409, body: '{"message":"the name is in use"}' })
+              : undefined
+        })
+      )
+    )
+  )
 })
 
 /** The emulator behind a service that answers reads of one subscription, and lists, in its own way. */
@@ -474,6 +495,17 @@ describe("a service that", () => {
     }).pipe(driven, Effect.provide(behind((text) => ({ status: 200, text: lowerCased(text) }), lowerCased)))
   })
 
+  it.effect("answers a create from memory with what was renamed since is asked for the one that is missing", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const { id } = yield* subscriptions.create(definition("old"))
+      yield* subscriptions.update(id, definition("renamed"))
+      assert.deepStrictEqual(actions(yield* applied([definition("old")], { prune: true })), ["create", "delete"])
+      assert.deepStrictEqual(actions(yield* applied([definition("old")], { prune: true })), ["unchanged"])
+      assert.deepStrictEqual(yield* heldDescriptions, ["old: first"])
+    }).pipe(driven, Effect.provide(onEmulator()))
+  )
+
   it.effect("answers a create from memory with what was changed since is not asked for a twin", () =>
     isNotWrittenOver.pipe(driven, Effect.provide(onEmulator()))
   )
@@ -566,6 +598,18 @@ describe("the quota", () => {
       assert.deepStrictEqual(yield* writes, { creates: 1, updates: 0, deletes: 1 })
     }).pipe(Effect.provide(onEmulator({ ...held(100), ...refusing("createSubscription") })))
   )
+
+  it.effect("has no room for a create whose deletion is held back", () =>
+    Effect.gen(function* () {
+      const wanted = [definition("held-0", { description: "changed" }), definition("new")]
+      const failed = yield* Effect.flip(applied(wanted, { prune: true }))
+      if (failed._tag !== "ApplyIncomplete") return assert.fail(failed._tag)
+      assert.include(failed.problems, "new: not created, because there is no room before another is deleted")
+      assert.include(failed.problems, "held-1: not deleted, because what failed may be what replaces it")
+      assert.lengthOf(failed.failures, 1)
+      assert.deepStrictEqual(yield* writes, { creates: 0, updates: 0, deletes: 0 })
+    }).pipe(Effect.provide(onEmulator({ ...held(100), ...refusing("updateSubscription") })))
+  )
 })
 
 describe("a plan", () => {
@@ -633,7 +677,10 @@ describe("a plan", () => {
         const failed = yield* Effect.flip(applied(wanted, { prune: true }))
         assert.strictEqual(failed._tag, "ApplyIncomplete")
         if (failed._tag !== "ApplyIncomplete") return
-        assert.deepStrictEqual(failed.heldBack.map(nameOfAction), ["old"])
+        assert.deepStrictEqual(
+          failed.heldBack.map(({ action }) => nameOfAction(action)),
+          ["old"]
+        )
         assert.include(failed.message, "\nold: not deleted, because what failed may be what replaces it")
         assert.include((yield* heldDescriptions).join(), "old: first")
         // What was in the way is gone: the same again does the rest.
@@ -826,7 +873,10 @@ describe("the audit", () => {
         failed.failures.map(({ error, name }) => [name, error._tag]),
         [["b", "AuditError"]]
       )
-      assert.deepStrictEqual(failed.heldBack.map(nameOfAction), ["c", "old"])
+      assert.deepStrictEqual(
+        failed.heldBack.map(({ action }) => nameOfAction(action)),
+        ["c", "old"]
+      )
       assert.include(failed.message, "\nold: not tried, because no record of it could be kept")
       assert.deepStrictEqual(yield* writes, { creates: 2, updates: 0, deletes: 0 })
     }).pipe(Effect.provide(withFullAudit(1, { subscriptions: [definition("old")] })))
