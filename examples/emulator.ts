@@ -7,6 +7,7 @@ import { createServer } from "node:http"
 import { BlockList, isIP } from "node:net"
 import { allScopes, defaultTopicId, Emulator, EmulatorServer, FaultPlan } from "../src/emulator/index.ts"
 import { maxSubscriptions, type SubscriptionDefinition } from "../src/index.ts"
+import * as Filled from "./shared/Filled.ts"
 import * as Listening from "./shared/Listening.ts"
 import { main } from "./shared/Program.ts"
 import * as Service from "./shared/Service.ts"
@@ -22,17 +23,10 @@ const flags = {
     Flag.withSchema(natural),
     Flag.withDefault(500)
   ),
-  topic: Flag.String("topic").pipe(
-    Listening.filled,
-    Flag.withDescription("The topic"),
-    Flag.withDefault(defaultTopicId)
-  ),
-  clientId: Flag.String("client-id").pipe(
-    Listening.filled,
-    Flag.withDescription("Client id"),
-    Flag.withDefault("demo")
-  ),
+  topic: Flag.String("topic").pipe(Filled.text, Flag.withDescription("The topic"), Flag.withDefault(defaultTopicId)),
+  clientId: Flag.String("client-id").pipe(Filled.text, Flag.withDescription("Client id"), Flag.withDefault("demo")),
   clientSecret: Flag.Redacted("client-secret").pipe(
+    Filled.secret,
     Flag.withDescription("Client secret; demo when none is given"),
     Flag.optional
   ),

@@ -5,6 +5,7 @@ import { type Subscription, SubscriptionAction, type SubscriptionPlan, Subscript
 import { NodeEventBridge } from "../src/node/index.ts"
 import { applyDefinitions, asJson, describePlan, describeResults } from "./shared/ApplySubscriptions.ts"
 import * as Definitions from "./shared/Definitions.ts"
+import * as Filled from "./shared/Filled.ts"
 import { ExitWith, main } from "./shared/Program.ts"
 import * as Service from "./shared/Service.ts"
 import * as State from "./shared/State.ts"
@@ -38,7 +39,11 @@ const line = ({ id, name, state }: Pick<Subscription, "id" | "name" | "state">):
 const flags = {
   action: Argument.Literals("action", ["apply", "plan", "list", "get", "delete", "confirm"]),
   file: Flag.String("file").pipe(Flag.withDescription("JSON file with one definition or an array"), Flag.optional),
-  id: Flag.String("id").pipe(Flag.withDescription("Subscription, for get, delete and confirm"), Flag.optional),
+  id: Flag.String("id").pipe(
+    Filled.text,
+    Flag.withDescription("Subscription, for get, delete and confirm"),
+    Flag.optional
+  ),
   prune: Flag.Boolean("prune").pipe(
     Flag.withDescription("Delete what the file does not declare"),
     Flag.withDefault(false)

@@ -2,6 +2,7 @@
 import { Schema } from "effect"
 import { Flag } from "effect/cli"
 import type { HttpServerError } from "effect/http"
+import * as Filled from "./Filled.ts"
 import * as SystemProblem from "./SystemProblem.ts"
 
 /** `--port`, of programs that listen on this one unless told otherwise. */
@@ -12,15 +13,9 @@ export const portFlag = (usual: number) =>
     Flag.withDefault(usual)
   )
 
-/** For flags that mean nothing when they are empty. */
-export const filled = Flag.filter(
-  (text: string) => text.trim() !== "",
-  () => "some text"
-)
-
 /** `--host`, loopback unless told otherwise. */
 export const hostFlag = (description: string) =>
-  Flag.String("host").pipe(filled, Flag.withDescription(description), Flag.withDefault("127.0.0.1"))
+  Flag.String("host").pipe(Filled.text, Flag.withDescription(description), Flag.withDefault("127.0.0.1"))
 
 class CannotListen extends Schema.TaggedError<CannotListen>()("CannotListen", { message: Schema.String }) {}
 

@@ -4,7 +4,7 @@ import { type PlatformError, Predicate } from "effect"
 const words: Readonly<Record<string, string>> = {
   EACCES: "no permission",
   EDQUOT: "no space left for this user",
-  EEXIST: "it is a file, not a folder",
+  EEXIST: "it is there, and no folder",
   EFBIG: "the file would be too large",
   EIO: "the device fails",
   EISDIR: "it is a folder, not a file",

@@ -1,7 +1,7 @@
 // Traces, metrics and logs for an OpenTelemetry collector, set up by the OTEL_* variables that every exporter knows.
 import { NodeHttpClient } from "@effect/platform-node"
 import { Cause, Config, ConfigProvider, Console, Effect, Layer, Schema } from "effect"
-import { HttpClient, HttpClientError } from "effect/http"
+import { HttpClient, HttpClientError, type HttpClientRequest } from "effect/http"
 import { Otlp, OtlpExporter, OtlpSerialization } from "effect/observability"
 import { clientVersion } from "../../src/index.ts"
 import * as SystemProblem from "./SystemProblem.ts"
@@ -36,22 +36,24 @@ const whyNot = (error: HttpClientError.HttpClientError): string =>
 const unanswered = "it does not answer"
 
 /** One warning tells the operator; the exporters themselves say nothing, and a line a try would bury the rest. */
-const warnOnce = (endpoint: string) => {
+const warnOnce = () => {
   let isSaid = false
-  return (why: string) =>
+  return ({ url }: HttpClientRequest.HttpClientRequest, why: string) =>
     Effect.suspend(() => {
       if (isSaid) return Effect.void
       isSaid = true
+      // The rest of the URL may hold a token.
+      const where = URL.parse(url)?.origin ?? "its URL"
       return Console.error(
-        `Telemetry is lost: the collector at ${endpoint} does not take it (${why}). The replay goes on without.\n` +
+        `Telemetry is lost: the collector at ${where} does not take it (${why}). The replay goes on without.\n` +
           "Start a collector there, or set OTEL_EXPORTER_OTLP_ENDPOINT; OTEL_SDK_DISABLED=true sends none."
       )
     })
 }
 
 /** The exporters' client. */
-const client = (endpoint: string) => {
-  const warn = warnOnce(endpoint)
+const client = Layer.suspend(() => {
+  const warn = warnOnce()
   return Layer.effect(
     HttpClient.HttpClient,
     Effect.map(
@@ -65,18 +67,22 @@ const client = (endpoint: string) => {
               return Effect.fail(new HttpClientError.HttpClientError({ reason }))
             }
           }),
-          Effect.tap(({ status }) => (status < 400 ? Effect.void : warn(`it answers ${status}`))),
-          Effect.tapError((error) => warn(whyNot(error))),
+          Effect.tap(({ status }) => (status < 400 ? Effect.void : warn(request, `it answers ${status}`))),
+          Effect.tapError((error) => warn(request, whyNot(error))),
           // The end of the program does not wait for ever.
-          Effect.onInterrupt(() => warn(unanswered))
+          Effect.onInterrupt(() => warn(request, unanswered))
         )
       )
     )
   ).pipe(Layer.provide(NodeHttpClient.layerUndici))
-}
+})
 
 const Endpoint = Schema.URLFromString.check(
-  Schema.makeFilter(({ protocol }) => /^https?:$/.test(protocol) || "Expected an http or https URL")
+  Schema.makeFilter(({ password, protocol, username }) => {
+    if (!/^https?:$/.test(protocol)) return "Expected an http or https URL"
+    // Requests would go without them, and the collector refuse what it is sent.
+    return username + password === "" || "Expected a URL without credentials: OTEL_EXPORTER_OTLP_HEADERS is for those"
+  })
 )
 
 /** All exporters at once, before they close one after the other. */
@@ -89,13 +95,12 @@ const flushAtEnd = Layer.effectDiscard(
 /** Sends what there is until the scope closes, then what is left, in a few seconds at most. */
 export const layer = Layer.unwrap(
   Effect.gen(function* () {
-    const { origin, pathname } = yield* Config.schema(Endpoint, "OTEL_EXPORTER_OTLP_ENDPOINT")
+    yield* Config.schema(Endpoint, "OTEL_EXPORTER_OTLP_ENDPOINT")
     const protocol = yield* Config.Literals(["http/protobuf", "http/json"], "OTEL_EXPORTER_OTLP_PROTOCOL")
     return flushAtEnd.pipe(
       Layer.provideMerge(Otlp.layerFromConfig()),
       Layer.provide(protocol === "http/json" ? OtlpSerialization.layerJson : OtlpSerialization.layerProtobuf),
-      // Credentials, and a query that may hold some, are the exporters' alone.
-      Layer.provide(client(`${origin}${pathname}`.replace(/\/$/, "")))
+      Layer.provide(client)
     )
   })
 ).pipe(

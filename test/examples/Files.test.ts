@@ -17,7 +17,7 @@ const refused = Effect.fnUntraced(function* (file: string, args: ReadonlyArray<s
 const replay = (state: string) => ["--letters", "1", "--state", state]
 const runs = (state: string) => ["runs", "--state", state]
 
-const isFile = "it is a file, not a folder\nName a folder that can be written to."
+const isFile = "it is there, and no folder\nName a folder that can be written to."
 const isBelowFile = "a part of the path is a file, not a folder\nName a folder that can be written to."
 const out = "Name a file that can be written, in a folder that is there."
 

@@ -16,14 +16,16 @@ describe("--help", () => {
 
 describe("a flag that cannot be meant is refused", () => {
   it.live.each([
-    ["emulator.ts", "--host", ""],
-    ["emulator.ts", "--topic", ""],
-    ["emulator.ts", "--client-id", ""],
-    ["emulator.ts", "--subscriptions", "101"],
-    ["observability/prometheus.ts", "--host", " "]
-  ] as const)("%s %s %j", ([file, flag, value]) =>
+    ["emulator.ts", "--port 0", "--host", ""],
+    ["emulator.ts", "--port 0", "--topic", ""],
+    ["emulator.ts", "--port 0", "--client-id", ""],
+    ["emulator.ts", "--port 0", "--client-secret", ""],
+    ["emulator.ts", "--port 0", "--subscriptions", "101"],
+    ["observability/prometheus.ts", "--port 0", "--host", " "],
+    ["subscriptions.ts", "get", "--id", ""]
+  ] as const)("%s %s %s %j", ([file, others, flag, value]) =>
     Effect.gen(function* () {
-      const ended = yield* run(file, ["--port", "0", flag, value])
+      const ended = yield* run(file, [...others.split(" "), flag, value])
       assert.strictEqual(ended.code, 1, ended.stderr)
       assert.match(ended.stderr, new RegExp(`^(Missing|Invalid) value for flag ${flag}[.:] .*\nSee --help\\.\n$`))
       assert.strictEqual(ended.stdout, "")
