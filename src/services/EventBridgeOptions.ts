@@ -126,16 +126,17 @@ const Positive = Schema.Number.check(
 const Share = Schema.Number.check(rule((value) => value >= 0 && value <= 1, "must be a share from 0 to 1"))
 
 const duration = (isRight: (value: Duration.Duration) => boolean, message: string) =>
-  Schema.Duration.annotate({ message }).check(rule((value) => Duration.isFinite(value) && isRight(value), message))
-const Span = duration(Duration.isPositive, "must be a finite duration above 0, such as 30 seconds")
-/** Waiting may go on for as long as it takes. */
-const Patience = Schema.Duration.annotate({ message: "must be a duration of 0 or more, such as 5 minutes" }).check(
-  rule((value) => !Duration.isNegative(value), "must be a duration of 0 or more, such as 5 minutes")
+  Schema.Duration.annotate({ message }).check(rule(isRight, message))
+const Span = duration(
+  (value) => Duration.isFinite(value) && Duration.isPositive(value),
+  "must be a finite duration above 0, such as 30 seconds"
 )
 const Pause = duration(
-  (value) => !Duration.isNegative(value),
+  (value) => Duration.isFinite(value) && !Duration.isNegative(value),
   "must be a finite duration of 0 or more, such as 10 seconds"
 )
+/** Waiting may go on for as long as it takes. */
+const Patience = duration((value) => !Duration.isNegative(value), "must be a duration of 0 or more, such as 5 minutes")
 
 const isPathSegment = Schema.is(PathSegment)
 

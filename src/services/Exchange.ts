@@ -69,15 +69,19 @@ export const make = Effect.fnUntraced(function* (options: {
         },
         onFailure: (error) => {
           const now = clock.currentTimeMillisUnsafe()
-          const counted = (status: number | "none") => metrics.request(operation, status, now - start)
-          if (error._tag === "NetworkFailure") return Effect.andThen(counted("none"), Effect.fail(error))
+          const fail = (status: number | "none", reason: TryReason) =>
+            Effect.andThen(metrics.request(operation, status, now - start), Effect.fail(reason))
+          if (error._tag === "NetworkFailure") return fail("none", error)
           const unread = tooLong(error)
-          if (unread === undefined) return Effect.andThen(counted("none"), Effect.fail(unanswered(error, secrets)))
+          if (unread === undefined) return fail("none", unanswered(error, secrets))
           const { detail, response } = unread
-          const reason = isSuccess(response.status)
-            ? new MalformedResponse({ status: response.status, detail })
-            : failed(attempt, { body: detail, response }, now)
-          return Effect.andThen(counted(response.status), Effect.fail(reason))
+          const { status } = response
+          return fail(
+            status,
+            isSuccess(status)
+              ? new MalformedResponse({ status, detail })
+              : failed(attempt, { body: detail, response }, now)
+          )
         }
       })
     })

@@ -25,7 +25,6 @@ export const keep = Effect.fnUntraced(function* <E extends { readonly _tag: stri
   renew: Effect.Effect<void, E | Overtaken>
 ): Effect.fn.Return<Lease, never, Scope.Scope> {
   const lost = yield* Deferred.make<never, LeaseLost>()
-  const lose = (detail: string) => Deferred.fail(lost, new LeaseLost({ resource, detail }))
   yield* Effect.sleep(renewal).pipe(
     Effect.andThen(
       Effect.uninterruptible(renew).pipe(
@@ -36,11 +35,11 @@ export const keep = Effect.fnUntraced(function* <E extends { readonly _tag: stri
     Effect.catchCause((cause) => {
       if (Cause.hasInterrupts(cause)) return Effect.failCause(cause)
       const error = Cause.squash(cause)
-      return lose(
+      const detail =
         error instanceof Overtaken
           ? "another process has taken it"
           : `it could not be renewed: ${causesOf(error) || String(error)}`
-      )
+      return Deferred.fail(lost, new LeaseLost({ resource, detail }))
     }),
     Effect.forkScoped
   )

@@ -75,10 +75,7 @@ export const make = Effect.gen(function* () {
       known.some((one) => one.id === id && !isSameName(one.name, definition.name))
     for (let generation = 0; ; generation++) {
       const idempotencyKey = yield* keys.keyOf({ method: "POST", resource, definition, against: null, generation })
-      const answered = yield* Effect.result(http.createSubscription({ definition, idempotencyKey }))
-      if (Result.isFailure(answered) && answered.failure.reason._tag !== "DuplicateDetected") {
-        return yield* answered.failure
-      }
+      const answered = yield* orConflict(http.createSubscription({ definition, idempotencyKey }))
       const held = Result.isSuccess(answered)
         ? yield* readBack(answered.success.id, definition)
         : yield* readBackByName(definition)
@@ -107,10 +104,7 @@ export const make = Effect.gen(function* () {
         against,
         generation
       })
-      const answered = yield* Effect.result(http.updateSubscription(id, { definition, idempotencyKey }))
-      if (Result.isFailure(answered) && answered.failure.reason._tag !== "DuplicateDetected") {
-        return yield* answered.failure
-      }
+      const answered = yield* orConflict(http.updateSubscription(id, { definition, idempotencyKey }))
       const held = yield* readBack(id, definition)
       if (Option.isSome(held) && isApplied(held.value, definition)) {
         return { subscription: held.value, idempotencyKey }
@@ -125,6 +119,12 @@ export const make = Effect.gen(function* () {
 
   return { create, find, update }
 })
+
+/** A 409 is an answer to be looked into: it comes as a failed result. */
+const orConflict = <A>(write: Effect.Effect<A, EventBridgeError>) =>
+  Effect.map(write, (answer): Result.Result<A, EventBridgeError> => Result.succeed(answer)).pipe(
+    Effect.catchReason("EventBridgeError", "DuplicateDetected", (_, error) => Effect.succeed(Result.fail(error)))
+  )
 
 const isLast = (generation: number, answered: Result.Result<unknown, unknown>): boolean =>
   generation + 1 >= (Result.isSuccess(answered) ? maxGenerations : maxConflicts)

@@ -73,13 +73,6 @@ export interface ConfirmOptions {
   readonly schedule?: Schedule.Schedule<unknown> | undefined
 }
 
-const isWrite: ReadonlySet<SubscriptionAuditRecord["operation"]> = new Set([
-  "CREATE",
-  "UPDATE",
-  "DELETE",
-  "SYNC_REGISTRY"
-])
-
 const confirmSchedule = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("15 seconds")]).pipe(
   Schedule.jittered,
   Schedule.upTo({ times: 9 })
@@ -166,7 +159,7 @@ export class Subscriptions extends Context.Service<
             Effect.tapError((error) => failed(error.message)),
             Effect.tap((value) => record({ operation, subscriptionId, status: "SUCCESS", ...describe(value) })),
             Effect.onInterrupt(() =>
-              failed(isWrite.has(operation) ? "interrupted; it may have been done" : "interrupted")
+              failed(changing.has(operation) ? "interrupted; it may have been done" : "interrupted")
             )
           )
         })
@@ -373,6 +366,14 @@ export class Subscriptions extends Context.Service<
     Audit | EventBridgeConfig | EventBridgeHttp | IdempotencyKeys | Metrics | Registry
   > = Layer.effect(Subscriptions, Subscriptions.make)
 }
+
+/** Operations that leave something different, should they have been done. */
+const changing: ReadonlySet<SubscriptionAuditRecord["operation"]> = new Set([
+  "CREATE",
+  "UPDATE",
+  "DELETE",
+  "SYNC_REGISTRY"
+])
 
 const notConfirmed = (subscriptionId: string, { lastDeliveryError, state }: DeliveryStatus, polls: number) =>
   Effect.fail(
