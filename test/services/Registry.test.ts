@@ -3,7 +3,7 @@ import { Effect, Fiber, Layer, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { EventBridgeConfig, type EventBridgeOptions, Metrics, Registry } from "../../src/index.ts"
 import { defaultRetryPolicy } from "../../src/domain/RetryPolicy.ts"
-import { driven } from "../workflows/support/Harness.ts"
+import { drive, driven } from "../workflows/support/Harness.ts"
 import { type Answerer, late, layerWire, options, text, tooLong, verified, webhookSecret, Wire } from "./Support.ts"
 
 const registryUrl = "https://registry.example.com/hooks/k3y?token=t0ken"
@@ -106,8 +106,14 @@ describe("Registry", () => {
     "one try has its whole timeout, however short maxRetryAfter: %j",
     (maxRetryAfter) =>
       Effect.gen(function* () {
-        yield* sync("sub-1", "active")
-        assert.lengthOf(yield* sent, 1)
+        const requests = yield* sent
+        const fiber = yield* Effect.forkChild(Effect.flatMap(Registry, (registry) => registry.sync("sub-1", "active")))
+        // No time passes but what the registry takes: neither for the request to be made nor for its answer to be read.
+        yield* drive(fiber, { stepMillis: 0, until: () => requests.length > 0 })
+        yield* TestClock.adjust("29 seconds")
+        yield* drive(fiber, { stepMillis: 0 })
+        yield* Fiber.join(fiber)
+        assert.lengthOf(requests, 1)
       }).pipe(withRegistry(() => late("29 seconds", text("", 204)), { retry: { maxRetryAfter } }))
   )
 
