@@ -1,8 +1,9 @@
 // What the figures were taken on.
-import { Effect, FileSystem, Schema } from "effect"
+import { Effect, FileSystem, Option, Schema } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { arch, availableParallelism, cpus, loadavg, release, tmpdir, totalmem, type } from "node:os"
 import { join } from "node:path"
+import * as Python from "./Python.ts"
 
 const root = join(import.meta.dirname, "..")
 
@@ -53,6 +54,7 @@ export const describe = Effect.gen(function* () {
     temporaryFiles: yield* temporaryFiles,
     loadAtStart: loadavg()[0] ?? 0,
     node: process.version,
+    python: Option.getOrNull(yield* Python.versions),
     packages: Object.fromEntries(versions),
     commit: yield* commit
   }

@@ -1,8 +1,10 @@
 // A measured program, each time in a fresh process.
 import { type Duration, Effect, Schema, Stream } from "effect"
 import { ChildProcess } from "effect/process"
-import { join } from "node:path"
+import { extname, join } from "node:path"
 import { asFault, BenchFault } from "./BenchFault.ts"
+import { environment } from "./Environment.ts"
+import * as Python from "./Python.ts"
 
 /** What a subject found out about itself. */
 export const Found = Schema.Struct({
@@ -20,21 +22,20 @@ export type Found = typeof Found.Type
 
 const root = join(import.meta.dirname, "..")
 
-/** Nothing of this machine's settings but where programs are, and what tells Node to take a profile. */
-const environment = { PATH: process.env["PATH"], NODE_OPTIONS: process.env["NODE_OPTIONS"] }
-
 /** What a program of this repository printed; fails when the program does, or takes longer than it may. */
 export const run = Effect.fnUntraced(
   function* (
     where: string,
     options: {
+      /** Node, if it is none other. */
+      readonly command?: string | undefined
       /** The program, from the root of the repository, and its arguments. */
       readonly args: ReadonlyArray<string>
       readonly env?: Readonly<Record<string, string>> | undefined
       readonly atMost: Duration.Input
     }
   ) {
-    const child = yield* ChildProcess.make(process.execPath, options.args, {
+    const child = yield* ChildProcess.make(options.command ?? process.execPath, options.args, {
       cwd: root,
       env: { ...environment, ...options.env },
       forceKillAfter: "2 seconds"
@@ -61,19 +62,21 @@ export const run = Effect.fnUntraced(
 
 const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Found))
 
-/** Measures `bench/subjects/<subject>.ts`, given its input. */
+/** Measures a program in `bench/subjects`, given its input. */
 export const measure = Effect.fnUntraced(function* (
   where: string,
   options: {
+    /** Its file: of TypeScript, or of Python. */
     readonly subject: string
     readonly input: object
     readonly atMost: Duration.Input
     readonly nodeFlags?: ReadonlyArray<string> | undefined
   }
 ) {
-  const file = join("bench", "subjects", `${options.subject}.ts`)
-  const args = [...(options.nodeFlags ?? []), file, JSON.stringify(options.input)]
-  const stdout = yield* run(where, { args, atMost: options.atMost })
+  const { atMost, input, nodeFlags = [], subject } = options
+  const command = extname(subject) === ".py" ? Python.command : undefined
+  const args = [...nodeFlags, join("bench", "subjects", subject), JSON.stringify(input)]
+  const stdout = yield* run(where, { command, args, atMost })
   return yield* Effect.mapError(
     decode(stdout),
     (error) => new BenchFault({ where, problems: [`its answer cannot be read: ${error.message}`] })

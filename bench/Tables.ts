@@ -8,7 +8,7 @@ export const ofMachine = (machine: Machine): string =>
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGB} GB; ${machine.system}; load ${three(machine.loadAtStart)}`,
     `Node ${machine.node}; ${Object.entries(machine.packages)
       .map((pair) => pair.join(" "))
-      .join(", ")}; files in ${machine.temporaryFiles}`,
+      .join(", ")}; ${machine.python ?? "no Python with requests"}; files in ${machine.temporaryFiles}`,
     `commit ${machine.commit}`
   ].join("\n")
 

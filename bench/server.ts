@@ -131,6 +131,7 @@ const serve = (method: string, path: string, head: string, body: string): string
     tokens++
     return answer("200 OK", '{"access_token":"bench-token","token_type":"Bearer","expires_in":3600}')
   }
+  if (method === "POST" && path === "/monitoring") return answer("200 OK", "{}")
   if (!head.includes("Bearer bench-token")) return refuse("401 Unauthorized", `no token for ${path}`)
   if (method === "PUT") return taken(head, topics.get(topicPath.exec(path)?.[1] ?? ""), body)
   if (method === "GET" && path.startsWith("/api/v2/eventbridge/dlq/events?")) return listed(path)

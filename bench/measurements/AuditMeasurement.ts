@@ -11,10 +11,10 @@ import type { RecordInput } from "../subjects/Recording.ts"
 export const title = "Audit records kept by 64 writers, against lines appended one by one"
 
 const ways = [
-  { name: '"always", 64 writers', subject: "audit", isSynced: true, records: 100_000 },
-  { name: '"never", 64 writers', subject: "audit", isSynced: false, records: 100_000 },
-  { name: "appendFileSync, fsyncSync", subject: "append", isSynced: true, records: 2000 },
-  { name: "appendFileSync", subject: "append", isSynced: false, records: 100_000 }
+  { name: '"always", 64 writers', subject: "audit.ts", isSynced: true, records: 100_000 },
+  { name: '"never", 64 writers', subject: "audit.ts", isSynced: false, records: 100_000 },
+  { name: "appendFileSync, fsyncSync", subject: "append.ts", isSynced: true, records: 2000 },
+  { name: "appendFileSync", subject: "append.ts", isSynced: false, records: 100_000 }
 ] as const
 
 const run = Effect.fnUntraced(function* (plan: Plan, { isSynced, name, records, subject }: (typeof ways)[number]) {

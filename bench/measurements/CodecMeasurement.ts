@@ -9,9 +9,9 @@ import type { CodecInput } from "../subjects/Coding.ts"
 export const title = "Pages decoded, requests built and encoded, without a network"
 
 const ways = [
-  { name: "library", subject: "codec-effect" },
-  { name: "JSON alone", subject: "codec-json" },
-  { name: "zod", subject: "codec-zod" }
+  { name: "library", subject: "codec-effect.ts" },
+  { name: "JSON alone", subject: "codec-json.ts" },
+  { name: "zod", subject: "codec-zod.ts" }
 ] as const
 
 export const measure = Effect.fnUntraced(function* (plan: Plan) {

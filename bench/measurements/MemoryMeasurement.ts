@@ -19,7 +19,7 @@ const nodeFlags = ["--max-old-space-size=96", "--max-semi-space-size=16"]
 
 const run = (letters: number, atMost: Duration.Input) =>
   ReplaySubject.run(`memory: ${letters} letters`, {
-    subject: "replay",
+    subject: "replay.ts",
     concurrency: 64,
     latencyMillis: 0,
     letters,

@@ -1,7 +1,8 @@
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import * as InTurn from "../InTurn.ts"
 import * as Outcome from "../Outcome.ts"
 import { type Plan, scaled } from "../Plan.ts"
+import * as Python from "../Python.ts"
 import * as ReplaySubject from "../ReplaySubject.ts"
 import { ratio } from "../Statistics.ts"
 import type { Found } from "../SubjectProcess.ts"
@@ -27,20 +28,21 @@ const loads: ReadonlyArray<Load> = [
 
 /** Names of the clients, and their files in `bench/subjects`. */
 const clients = {
-  "Replay.run": "replay",
-  undici: "undici",
-  fetch: "fetch",
-  sequential: "sequential",
-  "raw sockets": "sockets"
+  "Replay.run": "replay.ts",
+  undici: "undici.ts",
+  fetch: "fetch.ts",
+  "sequential in Python": "sequential.py",
+  "sequential in Node": "sequential.ts",
+  "raw sockets": "sockets.ts"
 } as const
 type Client = keyof typeof clients
 
-/** The script knows no concurrency; sockets show what the server could take. */
-const clientsAt = ({ concurrency, latencyMillis }: Load): ReadonlyArray<Client> => [
+/** Scripts know no concurrency; sockets show what the server could take. */
+const clientsAt = ({ concurrency, latencyMillis }: Load, scripts: ReadonlyArray<Client>): ReadonlyArray<Client> => [
   "Replay.run",
   "undici",
   "fetch",
-  ...(concurrency === 1 ? (["sequential"] as const) : []),
+  ...(concurrency === 1 ? scripts : []),
   ...(concurrency === 64 && latencyMillis === 0 ? (["raw sockets"] as const) : [])
 ]
 
@@ -63,7 +65,7 @@ const alternative = (plan: Plan, client: Client, load: Load) => ({
 const demands = (latencyMillis: number): { readonly [Other in Client]?: Outcome.Demand } => ({
   undici: { relation: "at least", value: 0.7 },
   fetch: { relation: "more than", value: 1 },
-  sequential: { relation: "at least", value: latencyMillis === 0 ? 20 : 60 }
+  "sequential in Python": { relation: "at least", value: latencyMillis === 0 ? 20 : 60 }
 })
 
 const compare = (load: Load, to: Client, toLoad: Load, samplesOf: (name: string) => ReadonlyArray<Found>) => {
@@ -75,14 +77,21 @@ const compare = (load: Load, to: Client, toLoad: Load, samplesOf: (name: string)
 }
 
 export const measureLoads = Effect.fnUntraced(function* (plan: Plan, taken: ReadonlyArray<Load>) {
-  const alternatives = taken.flatMap((load) => clientsAt(load).map((client) => alternative(plan, client, load)))
+  const hasPython = Option.isSome(yield* Python.versions)
+  const scripts: ReadonlyArray<Client> = [
+    ...(hasPython ? (["sequential in Python"] as const) : []),
+    "sequential in Node"
+  ]
+  const alternatives = taken.flatMap((load) =>
+    clientsAt(load, scripts).map((client) => alternative(plan, client, load))
+  )
   const samplesOf = yield* InTurn.run("replay", plan.rounds, alternatives, Outcome.tell)
   const comparisons = taken.flatMap((load) => [
     compare(load, "undici", load, samplesOf),
     compare(load, "fetch", load, samplesOf),
     ...taken
       .filter(({ concurrency, latencyMillis }) => concurrency === 1 && latencyMillis === load.latencyMillis)
-      .map((one) => compare(load, "sequential", one, samplesOf))
+      .flatMap((one) => scripts.map((script) => compare(load, script, one, samplesOf)))
   ])
   // What others do on the machine takes time from a client, and hardly changes what it costs.
   const costs = taken.map((load) => {
@@ -95,9 +104,12 @@ export const measureLoads = Effect.fnUntraced(function* (plan: Plan, taken: Read
     comparisons: [...comparisons, ...costs],
     notes: [
       `Replay.run: token, pages of ${ReplaySubject.pageSize}, requests, receipts, audit and checkpoints in files, with syncs, ` +
-        "metrics. undici, fetch: bytes made beforehand, sent; the answers parsed. " +
+        "metrics; no monitoring webhook. undici, fetch: bytes made beforehand, sent; the answers parsed. " +
         "Connections, and the token, are there from warming up.",
-      "sequential: a script on node:http, one by one, each on a new connection, all letters in memory, the audit at the end.",
+      "sequential in Python: the usual script, with requests: letters one by one, each request on a new connection, a monitoring " +
+        "webhook told after each letter, all letters in memory, the audit at the end. " +
+        "sequential in Node: the same on node:http, without a webhook.",
+      ...(hasPython ? [] : ["sequential in Python was not measured: there is no python3 with requests."]),
       "raw sockets: bytes made beforehand, sent; the answers not even read. What the server can take."
     ]
   } satisfies Outcome.Outcome

@@ -64,7 +64,7 @@ const bundle = Effect.fnUntraced(function* (folder: string, { application, name 
   const output = join(folder, `${application}.mjs`)
   const input: BundleInput = { application, output }
   const { figures } = yield* SubjectProcess.measure(`start: bundle, ${name}`, {
-    subject: "bundle",
+    subject: "bundle.ts",
     input,
     atMost: "1 minute"
   })

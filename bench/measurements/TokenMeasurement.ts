@@ -17,7 +17,7 @@ export const measure = Effect.fnUntraced(function* (plan: Plan) {
     .watch(
       `token: ${name}`,
       { topics: {}, latencyMillis: 0 },
-      SubjectProcess.measure("token", { subject: "token", input, atMost: "1 minute" })
+      SubjectProcess.measure("token", { subject: "token.ts", input, atMost: "1 minute" })
     )
     .pipe(Effect.map(({ found }) => found))
   const samples = (yield* InTurn.run("token", plan.rounds, [{ name, run }], Outcome.tell))(name)

@@ -1,4 +1,5 @@
-// The usual script: all letters in memory, one after the other, a new connection for each request, the audit at the end.
+// A script that does less than the usual one: all letters in memory, one after the other, a new connection for each request,
+// the audit at the end, and no webhook.
 import { writeFileSync } from "node:fs"
 import { request } from "node:http"
 import { join } from "node:path"

@@ -1,6 +1,7 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Console, Effect, Layer } from "effect"
+import { ChildProcessSpawner } from "effect/process"
 import { readdirSync } from "node:fs"
 import { BenchServer } from "../../bench/BenchServer.ts"
 import * as ReplayMeasurement from "../../bench/measurements/ReplayMeasurement.ts"
@@ -14,7 +15,7 @@ const letters = 60
 
 const send = (subject: string) =>
   ReplaySubject.run(subject, {
-    subject,
+    subject: `${subject}.ts`,
     concurrency: 4,
     latencyMillis: 1,
     letters,
@@ -52,6 +53,23 @@ describe("a measurement", () => {
         assert.strictEqual(compared?.summary.median, mean(ratios))
       }
     }).pipe(Effect.provide(onServer(null)), Effect.provideService(Console.Console, quiet))
+  )
+
+  const withoutPython = Effect.updateService(ChildProcessSpawner.ChildProcessSpawner, (spawner) => ({
+    ...spawner,
+    string: () => Effect.succeed("")
+  }))
+
+  it.live("goes without the script in Python where there is none, and says so", () =>
+    Effect.gen(function* () {
+      const load = { concurrency: 1, latencyMillis: 0, letters: 10, warmUp: 10 }
+      const { notes, rows } = yield* ReplayMeasurement.measureLoads({ rounds: 1, share: 1 }, [load])
+      assert.deepStrictEqual(
+        rows.map(({ name }) => name.slice(0, name.indexOf(","))),
+        ["Replay.run", "undici", "fetch", "sequential in Node"]
+      )
+      assert.include(notes, "sequential in Python was not measured: there is no python3 with requests.")
+    }).pipe(withoutPython, Effect.provide(onServer(null)), Effect.provideService(Console.Console, quiet))
   )
 })
 
