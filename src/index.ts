@@ -94,10 +94,5 @@ export { EventBridge, type Requirements } from "./workflows/EventBridge.ts"
 export { Replay, type RunRequest, type StartError } from "./workflows/Replay.ts"
 export type { ReplayOptions, RunIdentity } from "./workflows/ReplayOptions.ts"
 export type { ReplayRun } from "./workflows/ReplayRun.ts"
-export {
-  ApplyIncomplete,
-  type ConfirmOptions,
-  type SubscriptionError,
-  type SubscriptionResult,
-  Subscriptions
-} from "./workflows/Subscriptions.ts"
+export { ApplyIncomplete, type SubscriptionError, type SubscriptionResult } from "./workflows/SubscriptionApply.ts"
+export { type ConfirmOptions, Subscriptions } from "./workflows/Subscriptions.ts"

@@ -1,9 +1,9 @@
-import { Context, Data, DateTime, Effect, Layer, Option, Result, Schedule, Semaphore, Stream } from "effect"
+import { Context, Effect, Layer, Option, Schedule, Semaphore, Stream } from "effect"
 import type { SubscriptionAuditRecord } from "../domain/AuditRecord.ts"
 import type { EventBridgeError } from "../domain/EventBridgeError.ts"
 import type { AuditError } from "../domain/ReplayError.ts"
 import { type DeliveryStatus, isDelivering, type Subscription } from "../domain/Subscription.ts"
-import { changesBetween, type SubscriptionChange } from "../domain/SubscriptionChange.ts"
+import { changesBetween } from "../domain/SubscriptionChange.ts"
 import { type SubscriptionDefinition, validator } from "../domain/SubscriptionDefinition.ts"
 import {
   type AmbiguousName,
@@ -17,56 +17,24 @@ import {
   checkQuota,
   definitionsOf,
   makePlan,
-  maxSubscriptions,
-  nameOf,
   SubscriptionAction,
   type SubscriptionPlan
 } from "../domain/SubscriptionPlan.ts"
-import { Audit } from "../services/Audit.ts"
+import type { Audit } from "../services/Audit.ts"
 import { EventBridgeConfig } from "../services/EventBridgeConfig.ts"
 import { EventBridgeHttp } from "../services/EventBridgeHttp.ts"
 import type { IdempotencyKeys } from "../services/IdempotencyKeys.ts"
-import { Metrics } from "../services/Metrics.ts"
+import type { Metrics } from "../services/Metrics.ts"
 import { Registry } from "../services/Registry.ts"
+import {
+  type ApplyIncomplete,
+  applyPlan,
+  type SubscriptionError,
+  type SubscriptionResult
+} from "./SubscriptionApply.ts"
 import * as SubscriptionList from "./SubscriptionList.ts"
+import * as SubscriptionRecords from "./SubscriptionRecords.ts"
 import * as SubscriptionWrites from "./SubscriptionWrites.ts"
-
-/** What was done about a subscription. */
-export interface SubscriptionResult {
-  readonly name: string
-  readonly action: "create" | "update" | "unchanged" | "delete"
-  readonly id: string
-  /** As the service holds it afterwards; `deleted` when it is gone. */
-  readonly state: string
-  /** What an update changed, field by field. */
-  readonly changes: ReadonlyArray<SubscriptionChange>
-}
-
-/** Why a write was not done. */
-export type SubscriptionError = SubscriptionWrites.WriteError | AmbiguousName | QuotaExceeded | AuditError
-
-/** Not all of a plan could be done. What was done stays done; the same plan can be applied again. */
-export class ApplyIncomplete extends Data.TaggedError("ApplyIncomplete")<{
-  readonly results: ReadonlyArray<SubscriptionResult>
-  readonly failures: ReadonlyArray<{ readonly name: string; readonly error: SubscriptionError }>
-  /**
-   * What was not tried because of the failures, and why: deletions after a create or an update that failed, creates that
-   * have no room without them, and everything after a record that could not be kept.
-   */
-  readonly heldBack: ReadonlyArray<{ readonly action: SubscriptionAction; readonly why: string }>
-}> {
-  readonly hint = "Correct what is named and apply again; what was done stays done."
-  /** A line for each failure, and for each action that was held back. */
-  get problems(): ReadonlyArray<string> {
-    return [
-      ...this.failures.map(({ error, name }) => `${name}: ${error.message}`),
-      ...this.heldBack.map(({ action, why }) => `${nameOf(action)}: ${why}`)
-    ]
-  }
-  override get message(): string {
-    return this.problems.join("\n")
-  }
-}
 
 export interface ConfirmOptions {
   /** When to look again. By default after 1, 2, 4, 8, 15, 15 … seconds, ±20 %, 9 times: about 90 s. */
@@ -131,38 +99,13 @@ export class Subscriptions extends Context.Service<
   }
 >()("effect-cxone-eventbridge/workflows/Subscriptions") {
   static readonly make = Effect.gen(function* () {
-    const audit = yield* Audit
     const http = yield* EventBridgeHttp
-    const metrics = yield* Metrics
+    const { record, recorded } = yield* SubscriptionRecords.make
     const registry = yield* Registry
     const writes = yield* SubscriptionWrites.make
     const validate = validator((yield* EventBridgeConfig).vocabulary)
     // Two writers that look first and then write would each make a subscription of one name.
     const { withPermit: oneAtATime } = yield* Semaphore.make(1)
-
-    const record = Effect.fnUntraced(function* (entry: Omit<SubscriptionAuditRecord, "timestamp">) {
-      yield* metrics.subscription(entry.operation, entry.status)
-      yield* audit.record([{ ...entry, timestamp: DateTime.formatIso(yield* DateTime.now) }])
-    })
-
-    /** Keeps a record of an operation, whichever way it ends. The record itself is not interrupted. */
-    const recorded =
-      <A>(
-        operation: SubscriptionAuditRecord["operation"],
-        subscriptionId: string | null,
-        describe: (value: A) => Partial<SubscriptionAuditRecord> & { readonly details: string }
-      ) =>
-      <E extends { readonly message: string }>(self: Effect.Effect<A, E>) =>
-        Effect.uninterruptibleMask((restore) => {
-          const failed = (details: string) => record({ operation, subscriptionId, status: "FAILED", details })
-          return restore(self).pipe(
-            Effect.tapError((error) => failed(error.message)),
-            Effect.tap((value) => record({ operation, subscriptionId, status: "SUCCESS", ...describe(value) })),
-            Effect.onInterrupt(() =>
-              failed(changing.has(operation) ? "interrupted; it may have been done" : "interrupted")
-            )
-          )
-        })
 
     const held = SubscriptionList.all(http)
 
@@ -284,40 +227,8 @@ export class Subscriptions extends Context.Service<
     const apply = Effect.fn("Subscriptions.apply")(function* (planned: SubscriptionPlan) {
       const deletable = new Set(planned.actions.filter(SubscriptionAction.$is("Delete")).map(({ id }) => id))
       const current = yield* held
-      const { actions } = yield* Effect.fromResult(
-        makePlan(definitionsOf(planned), current, ({ id }) => deletable.has(id))
-      )
-      const results: Array<SubscriptionResult> = []
-      const failures: Array<{ readonly name: string; readonly error: SubscriptionError }> = []
-      const heldBack: Array<{ readonly action: SubscriptionAction; readonly why: string }> = []
-      let count = current.length
-      let isDeclaredDone = true
-      let isRecorded = true
-      const whyNot = ({ _tag }: SubscriptionAction): string | undefined => {
-        if (!isRecorded) return "not tried, because no record of it could be kept"
-        // As things are, its events still arrive.
-        if (_tag === "Delete" && !isDeclaredDone) return "not deleted, because what failed may be what replaces it"
-        return _tag === "Create" && count >= maxSubscriptions
-          ? "not created, because there is no room before another is deleted"
-          : undefined
-      }
-      for (const action of actions) {
-        const why = whyNot(action)
-        if (why !== undefined) {
-          heldBack.push({ action, why })
-          continue
-        }
-        const done = yield* Effect.result(perform(action, current))
-        if (Result.isSuccess(done)) {
-          results.push(done.success)
-          count += action._tag === "Create" ? 1 : action._tag === "Delete" ? -1 : 0
-        } else {
-          failures.push({ name: nameOf(action), error: done.failure })
-          isDeclaredDone &&= action._tag === "Delete"
-          isRecorded = done.failure._tag !== "AuditError"
-        }
-      }
-      return failures.length === 0 ? results : yield* new ApplyIncomplete({ results, failures, heldBack })
+      const due = yield* Effect.fromResult(makePlan(definitionsOf(planned), current, ({ id }) => deletable.has(id)))
+      return yield* applyPlan(due, (action) => perform(action, current))
     }, oneAtATime)
 
     const confirmDelivery = Effect.fn("Subscriptions.confirmDelivery")((id: string, options?: ConfirmOptions) =>
@@ -366,14 +277,6 @@ export class Subscriptions extends Context.Service<
     Audit | EventBridgeConfig | EventBridgeHttp | IdempotencyKeys | Metrics | Registry
   > = Layer.effect(Subscriptions, Subscriptions.make)
 }
-
-/** Operations that leave something different, should they have been done. */
-const changing: ReadonlySet<SubscriptionAuditRecord["operation"]> = new Set([
-  "CREATE",
-  "UPDATE",
-  "DELETE",
-  "SYNC_REGISTRY"
-])
 
 const notConfirmed = (subscriptionId: string, { lastDeliveryError, state }: DeliveryStatus, polls: number) =>
   Effect.fail(

@@ -1,0 +1,93 @@
+import { Data, Effect, Result } from "effect"
+import type { AuditError } from "../domain/ReplayError.ts"
+import type { SubscriptionChange } from "../domain/SubscriptionChange.ts"
+import type { AmbiguousName, QuotaExceeded } from "../domain/SubscriptionError.ts"
+import { maxSubscriptions, nameOf, type SubscriptionAction, type SubscriptionPlan } from "../domain/SubscriptionPlan.ts"
+import type { WriteError } from "./SubscriptionWrites.ts"
+
+/** What was done about a subscription. */
+export interface SubscriptionResult {
+  readonly name: string
+  readonly action: "create" | "update" | "unchanged" | "delete"
+  readonly id: string
+  /** As the service holds it afterwards; `deleted` when it is gone. */
+  readonly state: string
+  /** What an update changed, field by field. */
+  readonly changes: ReadonlyArray<SubscriptionChange>
+}
+
+/** Why a write was not done. */
+export type SubscriptionError = WriteError | AmbiguousName | QuotaExceeded | AuditError
+
+interface Failure {
+  readonly name: string
+  readonly error: SubscriptionError
+}
+
+interface HeldBack {
+  readonly action: SubscriptionAction
+  readonly why: string
+}
+
+/** Not all of a plan could be done. What was done stays done; the same plan can be applied again. */
+export class ApplyIncomplete extends Data.TaggedError("ApplyIncomplete")<{
+  readonly results: ReadonlyArray<SubscriptionResult>
+  readonly failures: ReadonlyArray<Failure>
+  /**
+   * What was not tried because of the failures, and why: deletions after a create or an update that failed, creates that
+   * have no room without them, and everything after a record that could not be kept.
+   */
+  readonly heldBack: ReadonlyArray<HeldBack>
+}> {
+  readonly hint = "Correct what is named and apply again; what was done stays done."
+  /** A line for each failure, and for each action that was held back. */
+  get problems(): ReadonlyArray<string> {
+    return [
+      ...this.failures.map(({ error, name }) => `${name}: ${error.message}`),
+      ...this.heldBack.map(({ action, why }) => `${nameOf(action)}: ${why}`)
+    ]
+  }
+  override get message(): string {
+    return this.problems.join("\n")
+  }
+}
+
+/** Does what can be done of a plan, action by action in its order. */
+export const applyPlan = Effect.fnUntraced(function* (
+  { actions, existing }: SubscriptionPlan,
+  perform: (action: SubscriptionAction) => Effect.Effect<SubscriptionResult, SubscriptionError>
+) {
+  const results: Array<SubscriptionResult> = []
+  const failures: Array<Failure> = []
+  const heldBack: Array<HeldBack> = []
+  let count = existing
+  let isDeclaredDone = true
+  let isRecorded = true
+
+  const whyNot = ({ _tag }: SubscriptionAction): string | undefined => {
+    if (!isRecorded) return "not tried, because no record of it could be kept"
+    // As things are, its events still arrive.
+    if (_tag === "Delete" && !isDeclaredDone) return "not deleted, because what failed may be what replaces it"
+    return _tag === "Create" && count >= maxSubscriptions
+      ? "not created, because there is no room before another is deleted"
+      : undefined
+  }
+
+  for (const action of actions) {
+    const why = whyNot(action)
+    if (why !== undefined) {
+      heldBack.push({ action, why })
+      continue
+    }
+    const done = yield* Effect.result(perform(action))
+    if (Result.isSuccess(done)) {
+      results.push(done.success)
+      count += action._tag === "Create" ? 1 : action._tag === "Delete" ? -1 : 0
+    } else {
+      failures.push({ name: nameOf(action), error: done.failure })
+      isDeclaredDone &&= action._tag === "Delete"
+      isRecorded = done.failure._tag !== "AuditError"
+    }
+  }
+  return failures.length === 0 ? results : yield* new ApplyIncomplete({ results, failures, heldBack })
+})
