@@ -1,8 +1,9 @@
-import { DateTime, Effect, Metric, Result, Schedule, Scope, Semaphore } from "effect"
+import { DateTime, Effect, Metric, Result, Schedule, Schema, Scope, Semaphore } from "effect"
 import { Digest } from "effect/crypto"
 import * as AuditLine from "../domain/AuditLine.ts"
 import type { AuditRecord } from "../domain/AuditRecord.ts"
 import { causesOf } from "../domain/Causes.ts"
+import { Positive } from "../domain/OptionRules.ts"
 import type { AuditError } from "../domain/ReplayError.ts"
 import * as AuditChain from "./AuditChain.ts"
 import * as AuditSegments from "./AuditSegments.ts"
@@ -28,6 +29,8 @@ export interface AuditFileOptions {
     | undefined
 }
 
+const isPositive = Schema.is(Positive)
+
 const groupRecords = histogram("auditGroups", {})
 
 /** Appends records to a file as a chain of lines, in groups: one write and one sync serve all that wait. */
@@ -37,6 +40,9 @@ export const make = Effect.fnUntraced(function* (
 ) {
   const digest = yield* Digest.Digest
   const { failure, giveWay, open, orFail, path, resume } = yield* AuditSegments.make(sink)
+  if (rotate.bytes !== undefined && !isPositive(rotate.bytes)) {
+    return yield* failure(`rotate.bytes must be a whole number above 0, not ${rotate.bytes}`, "Correct the option.")
+  }
   const append = AuditChain.appender(digest)
   const encoder = new TextEncoder()
   const lease = yield* Effect.mapError(FileLease.acquire(path), (error) =>

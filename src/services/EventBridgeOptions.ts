@@ -1,7 +1,8 @@
-import { Duration, Option, Redacted, Result, Schema, SchemaIssue } from "effect"
+import { type Duration, Option, Redacted, Result, Schema } from "effect"
 import { Url } from "effect/http"
 import ipaddr from "ipaddr.js"
 import type { InvalidConfiguration } from "../domain/InvalidConfiguration.ts"
+import { checker, durationOf, Patience, Pause, Positive, rule, Span } from "../domain/OptionRules.ts"
 import { PathSegment } from "../domain/PathSegment.ts"
 import { defaultRetryPolicy } from "../domain/RetryPolicy.ts"
 import type { Vocabulary } from "../domain/SubscriptionDefinition.ts"
@@ -85,10 +86,6 @@ const isSafeUrl = (value: string): boolean => {
 // Paths are appended to it as it stands: what a parser drops, a "#" with nothing behind it or a space at the end, would part them.
 const isBaseUrl = (value: string): boolean => isSafeUrl(value) && !/^[\s\p{Cc}]|[\s\p{Cc}]$|[?#]/u.test(value)
 
-const rule = <A>(predicate: (value: A) => boolean, message: string) =>
-  Schema.makeFilter<A>((value) => (predicate(value) ? undefined : message))
-
-// A message never quotes the value: what is wrong with a secret, or a URL that carries one, is still a secret.
 const required = (message: string) =>
   Schema.String.annotate({ message })
     .annotateKey({ messageMissingKey: message })
@@ -119,24 +116,7 @@ const HostPattern = Schema.String.check(
 const HeaderValue = Schema.String.check(
   rule((value) => /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value), "must be printable ASCII")
 )
-const Positive = Schema.Number.check(
-  rule((value) => Number.isInteger(value) && value > 0, "must be a whole number above 0")
-)
-
 const Share = Schema.Number.check(rule((value) => value >= 0 && value <= 1, "must be a share from 0 to 1"))
-
-const duration = (isRight: (value: Duration.Duration) => boolean, message: string) =>
-  Schema.Duration.annotate({ message }).check(rule(isRight, message))
-const Span = duration(
-  (value) => Duration.isFinite(value) && Duration.isPositive(value),
-  "must be a finite duration above 0, such as 30 seconds"
-)
-const Pause = duration(
-  (value) => Duration.isFinite(value) && !Duration.isNegative(value),
-  "must be a finite duration of 0 or more, such as 10 seconds"
-)
-/** Waiting may go on for as long as it takes. */
-const Patience = duration((value) => !Duration.isNegative(value), "must be a duration of 0 or more, such as 5 minutes")
 
 const isPathSegment = Schema.is(PathSegment)
 
@@ -167,21 +147,15 @@ const Rules = Schema.Struct({
   tracing: Schema.Struct({ letterSampling: Schema.UndefinedOr(Share) })
 })
 
-const decode = Schema.decodeUnknownResult(Rules, { errors: "all" })
-const valueOf = (secret: Redacted.Redacted | undefined) => (secret === undefined ? undefined : Redacted.value(secret))
-/** `undefined` for what is no duration. Effect takes what is no number for 0. */
-const durationOf = (input: Duration.Input): Duration.Duration | undefined =>
-  [input, ...Object.values(Object(input))].some(Number.isNaN)
-    ? undefined
-    : Option.getOrUndefined(Duration.fromInput(input))
-const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
+const checkRules = checker(Rules)
 
+const valueOf = (secret: Redacted.Redacted | undefined) => (secret === undefined ? undefined : Redacted.value(secret))
 /** Checks the options and fills in their defaults; fails with every issue there is, by the name of the option. */
 export const check = (
   options: EventBridgeOptions
 ): Result.Result<typeof Rules.Type, InvalidConfiguration["issues"]> => {
   const { breaker, destinations, rateLimit, retry, timeouts, tracing } = options
-  const decoded = decode({
+  return checkRules({
     baseUrl: options.baseUrl ?? "https://api.nicecxone.com",
     clientId: options.clientId,
     clientSecret: Redacted.value(options.clientSecret),
@@ -213,11 +187,4 @@ export const check = (
     breaker: { failures: breaker?.failures ?? 10, maxWait: durationOf(breaker?.maxWait ?? "5 minutes") },
     tracing: { letterSampling: tracing?.letterSampling }
   })
-  return Result.mapError(decoded, ({ issue }) =>
-    formatIssues(issue).issues.map(({ message, path = [] }) => ({
-      // By its path among the options; which entry of a list it is is left out.
-      name: path.filter((key) => typeof key === "string").join("."),
-      issue: message
-    }))
-  )
 }

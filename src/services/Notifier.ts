@@ -1,7 +1,9 @@
-import { Clock, Context, Duration, Effect, Fiber, Latch, Layer, Queue, type Scope } from "effect"
+import { Clock, Context, Duration, Effect, Fiber, Latch, Layer, Queue, Result, Schema, type Scope } from "effect"
 import type { HttpClient } from "effect/http"
 import type { ReplayAuditRecord } from "../domain/AuditRecord.ts"
 import { rootMessage } from "../domain/Failure.ts"
+import { InvalidConfiguration } from "../domain/InvalidConfiguration.ts"
+import { checker, durationOf, Pause, Positive, Span } from "../domain/OptionRules.ts"
 import type { NotificationCounts } from "../domain/ReplayReport.ts"
 import * as RetryPolicy from "../domain/RetryPolicy.ts"
 import type { WebhookFailure } from "../domain/WebhookFailure.ts"
@@ -56,31 +58,56 @@ export class Notifier extends Context.Service<
   /** Posts to the configured `monitoringUrl`; without one, tells nobody. */
   static readonly layerWith = (
     options: NotifierOptions
-  ): Layer.Layer<Notifier, never, EventBridgeConfig | Metrics | HttpClient.HttpClient> =>
-    Layer.unwrap(
-      Effect.map(EventBridgeConfig, ({ monitoringUrl }) =>
-        monitoringUrl === undefined
-          ? Notifier.layerNoop
-          : Layer.effect(Notifier, makeNotifier(monitoringUrl, options)).pipe(
-              Layer.provide(WebhookSignature.layerWebCrypto)
-            )
-      )
-    )
+  ): Layer.Layer<Notifier, InvalidConfiguration, EventBridgeConfig | Metrics | HttpClient.HttpClient> =>
+    Layer.unwrap(Effect.map(Effect.fromResult(check(options)), layerOf))
 
   static readonly layer: Layer.Layer<Notifier, never, EventBridgeConfig | Metrics | HttpClient.HttpClient> =
-    Notifier.layerWith({})
+    Layer.suspend(() => layerOf(defaults))
 }
+
+const Rules = Schema.Struct({ concurrency: Positive, drainTimeout: Pause, queueSize: Positive, timeout: Span })
+
+const defaults: typeof Rules.Type = {
+  concurrency: 8,
+  drainTimeout: Duration.seconds(10),
+  queueSize: 10_000,
+  timeout: Duration.seconds(5)
+}
+
+const checkRules = checker(Rules)
+
+const check = ({ concurrency, drainTimeout, queueSize, timeout }: NotifierOptions) =>
+  Result.mapError(
+    checkRules({
+      concurrency: concurrency ?? defaults.concurrency,
+      drainTimeout: durationOf(drainTimeout ?? defaults.drainTimeout),
+      queueSize: queueSize ?? defaults.queueSize,
+      timeout: durationOf(timeout ?? defaults.timeout)
+    }),
+    (issues) => new InvalidConfiguration({ issues })
+  )
+
+const layerOf = (options: typeof Rules.Type) =>
+  Layer.unwrap(
+    Effect.map(EventBridgeConfig, ({ monitoringUrl }) =>
+      monitoringUrl === undefined
+        ? Notifier.layerNoop
+        : Layer.effect(Notifier, makeNotifier(monitoringUrl, options)).pipe(
+            Layer.provide(WebhookSignature.layerWebCrypto)
+          )
+    )
+  )
 
 const makeNotifier = Effect.fnUntraced(function* (
   url: string,
-  { concurrency = 8, drainTimeout = "10 seconds", queueSize = 10_000, timeout = "5 seconds" }: NotifierOptions
+  { concurrency, drainTimeout, queueSize, timeout }: typeof Rules.Type
 ) {
   const { monitoringSecret, retry } = yield* EventBridgeConfig
   const metrics = yield* Metrics
   const prepare = yield* Webhook.make({
     url,
     secret: monitoringSecret,
-    timeout: Duration.fromInputUnsafe(timeout),
+    timeout,
     maxRetryAfter: retry.maxRetryAfter
   })
   const retrying = RetryPolicy.whileRetryable(retry)

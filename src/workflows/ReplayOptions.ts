@@ -1,5 +1,6 @@
 import { type Duration, Effect, Result, Schema } from "effect"
 import type { DeadLetter } from "../domain/DeadLetter.ts"
+import { durationOf, Patience } from "../domain/OptionRules.ts"
 import { InvalidReplayOptions } from "../domain/ReplayError.ts"
 import type { RunOptions } from "../domain/RunCheckpoint.ts"
 import { checkDestination } from "../services/DestinationGuard.ts"
@@ -86,9 +87,12 @@ const runIdIssues = (runId: string): ReadonlyArray<string> => {
     : []
 }
 
+const isPatience = Schema.is(Patience)
+
 /** What is wrong with the options that say how a run is made, not which letters it is for. */
 export const checkRun = ({
   concurrency = 1,
+  gracePeriod = 0,
   maxFailureShare = defaultMaxFailureShare,
   runId = "run"
 }: RunIdentity): ReadonlyArray<string> => [
@@ -97,6 +101,7 @@ export const checkRun = ({
   ...(maxFailureShare >= 0 && maxFailureShare <= 1
     ? []
     : [`maxFailureShare must be from 0 to 1, not ${maxFailureShare}`]),
+  ...(isPatience(durationOf(gracePeriod)) ? [] : ["gracePeriod must be a duration of 0 or more, such as 10 seconds"]),
   ...runIdIssues(runId)
 ]
 

@@ -492,6 +492,16 @@ describe("Audit.layerFile, open files", () => {
 })
 
 describe("Audit.layerFile, rotate", () => {
+  it.live.each([0, -1, 0.5, Number.NaN])("a size of %d is refused, and nothing is written", (bytes) =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      const { hint, message } = yield* Effect.flip(writeAll(path, ["evt_1"], { rotate: { bytes } }))
+      assert.include(message, `rotate.bytes must be a whole number above 0, not ${bytes}`)
+      assert.strictEqual(hint, "Correct the option.")
+      assert.deepStrictEqual(yield* namesBeside(path), [])
+    }).pipe(onNode)
+  )
+
   it.live("through a link: the file gives way, not the link, and stays with its writer", () =>
     Effect.gen(function* () {
       const path = yield* temporary

@@ -407,4 +407,25 @@ describe("Notifier", () => {
       for (const id of idsSent) assert.match(id, /^[0-9a-f]{64}$/)
     }).pipe(withNotifier(ok, { drainTimeout: "1 hour" }, undefined, signed))
   )
+
+  it.effect("options that would deliver nothing, or wait for nothing, are refused, all of them at once", () =>
+    Effect.gen(function* () {
+      const wrong = { concurrency: 0, drainTimeout: -1, queueSize: Number.NaN, timeout: { seconds: Number.NaN } }
+      const layer = Notifier.layerWith(wrong).pipe(
+        Layer.provide(Metrics.layer),
+        Layer.provide(EventBridgeConfig.layer({ ...options, monitoringUrl })),
+        Layer.provide(layerWire(ok))
+      )
+      const error = yield* Effect.flip(Effect.provide(start, layer))
+      assert.strictEqual(
+        error.message,
+        [
+          "concurrency: must be a whole number above 0",
+          "drainTimeout: must be a finite duration of 0 or more, such as 10 seconds",
+          "queueSize: must be a whole number above 0",
+          "timeout: must be a finite duration above 0, such as 30 seconds"
+        ].join("\n")
+      )
+    })
+  )
 })

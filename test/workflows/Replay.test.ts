@@ -217,13 +217,18 @@ describe("before anything is sent", () => {
       assert.deepStrictEqual(yield* issuesOf({ failureReason: "" }), [
         "failureReason must not be empty: every reason contains that"
       ])
+      for (const gracePeriod of [-1, Number.NaN, { seconds: Number.NaN }]) {
+        assert.deepStrictEqual(yield* issuesOf({ gracePeriod }), [
+          "gracePeriod must be a duration of 0 or more, such as 10 seconds"
+        ])
+      }
       for (const runId of ["r".repeat(241), "ü".repeat(41), "\ud800".repeat(27)]) {
         const [issue, ...others] = yield* issuesOf({ runId })
         assert.match(issue ?? "", /^runId is too long: at most 240 letters and digits/)
         assert.deepStrictEqual(others, [])
       }
       assert.deepStrictEqual((yield* stats).requests, {})
-      yield* replay.run({ topicId, runId: "r".repeat(240), concurrency: 10_000 })
+      yield* replay.run({ topicId, runId: "r".repeat(240), concurrency: 10_000, gracePeriod: "Infinity" })
     }).pipe(Effect.provide(onEmulator({ queue: letters(3) })))
   )
 
