@@ -1,4 +1,4 @@
-import { DateTime, Effect, Metric, Result, Schedule, Schema, Scope, Semaphore } from "effect"
+import { DateTime, Effect, Metric, Option, Result, Schedule, Schema, Scope, Semaphore } from "effect"
 import { Digest } from "effect/crypto"
 import * as AuditLine from "../domain/AuditLine.ts"
 import type { AuditRecord } from "../domain/AuditRecord.ts"
@@ -61,6 +61,8 @@ export const make = Effect.fnUntraced(function* (
   let isUnsynced = false
   /** What was written and could not be brought to disk later is in doubt, and nothing is to stand behind it. */
   let broken: AuditError | undefined
+  /** Epoch milliseconds of the last look at whether the file has a name. */
+  let lookedAt = 0
   const turn = yield* Semaphore.make(1)
 
   const isDue = (day: string, { day: lastDay, size }: AuditSegments.Segment): boolean =>
@@ -84,6 +86,19 @@ export const make = Effect.fnUntraced(function* (
       )
     })
 
+  /** A file that was removed takes all that is written, and keeps none of it. Not asked for each group: that would slow it down. */
+  const checkNamed = Effect.fnUntraced(function* ({ file }: AuditSegments.Segment, now: number) {
+    if (now - lookedAt < 1000) return
+    lookedAt = now
+    const { nlink } = yield* orFail(file.stat)
+    if (!Option.contains(nlink, BigInt(0))) return
+    broken = failure(
+      "it was removed, or another file was put in its place, while it was written to: the latest records are lost",
+      "Find out what removes it; a run that goes on begins a new file, and a new chain."
+    )
+    return yield* broken
+  })
+
   const segmentFor = Effect.fnUntraced(function* (day: string) {
     if (segment !== undefined) yield* cutBack(segment)
     if (segment !== undefined && isDue(day, segment)) {
@@ -98,8 +113,10 @@ export const make = Effect.fnUntraced(function* (
   const write = Effect.fnUntraced(function* (records: ReadonlyArray<string>) {
     if (broken !== undefined) return yield* broken
     yield* Effect.mapError(lease.check, ({ hint, message }) => failure(message, hint))
-    const day = DateTime.formatIsoDateUtc(yield* DateTime.now)
+    const now = yield* DateTime.now
+    const day = DateTime.formatIsoDateUtc(now)
     const current = yield* segmentFor(day)
+    yield* checkNamed(current, now.epochMilliseconds)
     const { head: last, lines } = yield* Effect.reduce(
       records,
       () => ({ head, lines: "" }),

@@ -322,6 +322,53 @@ describe("Audit.layerFile", () => {
   )
 })
 
+describe("Audit.layerFile, removed under its writer", () => {
+  const removed = Effect.fnUntraced(function* (
+    remove: (path: string) => Effect.Effect<void, unknown, FileSystem.FileSystem>
+  ) {
+    const path = yield* temporary
+    return yield* Effect.gen(function* () {
+      yield* write(record("evt_1"))
+      yield* remove(path)
+      yield* TestClock.adjust("1 second")
+      const error = yield* Effect.flip(write(record("evt_2")))
+      assert.include(
+        error.message,
+        `could not be written to ${path}: it was removed, or another file was put in its place`
+      )
+      assert.match(error.hint, /^Find out what removes it/)
+      assert.strictEqual((yield* Effect.flip(write(record("evt_3")))).message, error.message)
+    }).pipe(Effect.provide(Audit.layerFile(path)))
+  })
+  const fs = FileSystem.FileSystem
+
+  it.effect("it takes no further record within a second", () =>
+    removed((path) => Effect.flatMap(fs, ({ remove }) => remove(path))).pipe(onNode)
+  )
+
+  it.effect("nor does it when another file is put in its place", () =>
+    removed((path) =>
+      Effect.flatMap(fs, ({ rename, writeFileString }) =>
+        Effect.andThen(writeFileString(`${path}.new`, ""), rename(`${path}.new`, path))
+      )
+    ).pipe(onNode)
+  )
+
+  it.effect("moved away, as by a rotation of the system's, it is written on", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      yield* Effect.gen(function* () {
+        yield* write(record("evt_1"))
+        yield* Effect.flatMap(fs, ({ rename }) => rename(path, `${path}.1`))
+        yield* TestClock.adjust("1 second")
+        yield* write(record("evt_2"))
+      }).pipe(Effect.provide(Audit.layerFile(path)))
+      yield* isWhole([`${path}.1`])
+      assert.deepStrictEqual(idsOf(yield* contentOf(`${path}.1`)), ["evt_1", "evt_2"])
+    }).pipe(onNode)
+  )
+})
+
 describe("Audit.layerFile, when it ends", () => {
   it.live("a group that failed half-way is cut back although nobody writes again", () =>
     Effect.gen(function* () {
