@@ -88,7 +88,7 @@ export const make = Effect.fnUntraced(function* (
 
   /** A file that was removed takes all that is written, and keeps none of it. Not asked for each group: that would slow it down. */
   const checkNamed = Effect.fnUntraced(function* ({ file }: AuditSegments.Segment, now: number) {
-    if (now - lookedAt < 1000) return
+    if (Math.abs(now - lookedAt) < 1000) return
     lookedAt = now
     const { nlink } = yield* orFail(file.stat)
     if (!Option.contains(nlink, BigInt(0))) return
