@@ -217,7 +217,9 @@ export class ServiceUnavailable extends Schema.TaggedError<ServiceUnavailable>()
   }
   override get message(): string {
     const last = this.last === undefined ? "" : `: ${this.last.message}`
-    return `the service has been down for ${Duration.format(Duration.millis(Math.round(this.waitedMillis)))}${last}`
+    const seconds = Math.round(this.waitedMillis / 1000)
+    const waited = seconds === 0 ? "" : `, and did not come back within ${Duration.format(Duration.seconds(seconds))}`
+    return `the service is down${waited}${last}`
   }
 }
 

@@ -28,6 +28,8 @@ export interface Progress {
   tries: number
   /** A try ended such that the service may have taken the request. */
   ambiguous: boolean
+  /** Epoch milliseconds. */
+  readonly startedAt: number
   /** Epoch milliseconds of the start, then of the failures. */
   previousFailureAt: number
   lastFailureAt: number
@@ -89,12 +91,6 @@ export class Transport extends Context.Service<
             )
           )
     const exchange = yield* Exchange.make({ health, maxRetryAfter: config.retry.maxRetryAfter })
-    const holdSchedule = whileDown((now) => health.isDownFor(now) < Duration.toMillis(config.breaker.maxWait))
-    const unavailable = (last: TryReason | undefined) =>
-      new ServiceUnavailable({
-        waitedMillis: Duration.toMillis(config.breaker.maxWait),
-        ...(last === undefined ? {} : { last })
-      })
 
     const rateLimit =
       config.rateLimit === undefined
@@ -139,19 +135,35 @@ export class Transport extends Context.Service<
         Effect.mapError((error) => (error._tag === "EventBridgeError" ? error : held(error)))
       )
 
-    /** Repeats what is held back until it goes through, for as long as that is worth waiting for. */
-    const untilBack = <A, E extends TryReason | EventBridgeError>(held: Effect.Effect<A, E | Held>) =>
-      held.pipe(
-        Effect.retry({ schedule: holdSchedule, while: isHeld }),
-        Effect.catchIf(isHeld, ({ last }) => Effect.fail(unavailable(last)))
-      )
+    /**
+     * Repeats what is held back until it goes through, for up to `maxWait`. Of an outage that is older than the call only
+     * what came after its start counts: a call of today has the patience that those of yesterday have used up.
+     */
+    const untilBack = <A, E extends TryReason | EventBridgeError>(
+      attempt: Effect.Effect<A, E | Held>,
+      { startedAt }: Progress
+    ) =>
+      Effect.suspend(() => {
+        let waitedMillis = 0
+        const isWorthWaiting = (now: number): boolean => {
+          waitedMillis = health.isDownFor(now, startedAt)
+          return waitedMillis < Duration.toMillis(config.breaker.maxWait)
+        }
+        return attempt.pipe(
+          Effect.retry({ schedule: whileDown(isWorthWaiting), while: isHeld }),
+          Effect.catchIf(isHeld, ({ last }) =>
+            Effect.fail(new ServiceUnavailable({ waitedMillis, ...(last === undefined ? {} : { last }) }))
+          )
+        )
+      })
 
     /** Waits while the breaker is open. One call asks for all: the others see that the breaker has closed. */
-    const awaitClosed = (probe: Effect.Effect<Try, EventBridgeError>) =>
+    const awaitClosed = (probe: Effect.Effect<Try, EventBridgeError>, progress: Progress) =>
       untilBack(
         Effect.flatMap(breaker.state, (state) =>
           Option.exists(state, ({ _tag }) => _tag === "Closed") ? Effect.void : ask(probe)
-        )
+        ),
+        progress
       )
 
     /** A call without a probe is its own: it is repeated while the breaker is not closed, and what fails does not count. */
@@ -163,14 +175,15 @@ export class Transport extends Context.Service<
           return Effect.flatMap(breaker.state, (state) =>
             Effect.fail(Option.exists(state, ({ _tag }) => _tag !== "Closed") ? held(error) : error)
           )
-        })
+        }),
+        progress
       )
 
     const send = (attempt: Try, progress: Progress): Effect.Effect<Answer, TryError | EventBridgeError> => {
       const { probe } = progress
       if (probe === undefined) return sendProbing(attempt, progress)
       return guarded(attempt, progress, (error): Effect.Effect<Answer, TryError | EventBridgeError> =>
-        isRejection(error) ? Effect.andThen(awaitClosed(probe), send(attempt, progress)) : Effect.fail(error)
+        isRejection(error) ? Effect.andThen(awaitClosed(probe, progress), send(attempt, progress)) : Effect.fail(error)
       )
     }
 
@@ -193,7 +206,7 @@ export class Transport extends Context.Service<
           onSuccess: () => own,
           onFailure: (error) =>
             isHeld(error)
-              ? untilBack(ask(probe)).pipe(
+              ? untilBack(ask(probe), progress).pipe(
                   Effect.catchTag("ServiceUnavailable", failed),
                   Effect.andThen(Effect.catch(once, (next) => recover(call, next)))
                 )
@@ -223,6 +236,7 @@ export class Transport extends Context.Service<
         const startedAt = clock.currentTimeMillisUnsafe()
         const progress: Progress = {
           probe,
+          startedAt,
           tries: 0,
           ambiguous: false,
           previousFailureAt: startedAt,

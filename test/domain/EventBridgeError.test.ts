@@ -68,7 +68,7 @@ describe("EventBridgeError", () => {
     assert.strictEqual(new ServiceUnavailable({ waitedMillis: 1, last }).classification, "NETWORK")
     const error = errorOf(new ServiceUnavailable({ waitedMillis: 300_000 }))
     assert.strictEqual(error.classification, "SERVER_TRANSIENT")
-    assert.include(error.message, "down for 5m")
+    assert.include(error.message, "did not come back within 5m")
   })
 
   it("statuses stand in messages", () => {

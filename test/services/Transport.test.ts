@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Result } from "effect"
+import { Clock, Effect, Fiber, Result } from "effect"
 import { TestClock } from "effect/testing"
 import { EventBridgeHttp, type EventBridgeOptions } from "../../src/index.ts"
 import {
@@ -364,9 +364,28 @@ describe("Transport: breaker", () => {
       const errors = yield* Fiber.join(fiber)
       for (const { message, reason } of errors) {
         assert.strictEqual(reason._tag, "ServiceUnavailable")
-        assert.include(message, "the service has been down for 2m")
+        assert.include(message, "the service is down, and did not come back within 2m")
       }
       assert.isTrue(errors.every(({ reason }) => !reason.isRetryable))
+    }).pipe(withService(() => text("down", 503), { breaker: { maxWait: "2 minutes" } }))
+  )
+
+  it.effect("a call that starts when the service has long been down waits as long as any other", () =>
+    Effect.gen(function* () {
+      // Less than the life of a token: a new one would be an answer.
+      const first = yield* Effect.forkChild(Effect.flip(replay("first")))
+      yield* TestClock.adjust("10 minutes")
+      assert.isDefined(first.pollUnsafe())
+      const startedAt = yield* Clock.currentTimeMillis
+      const fiber = yield* Effect.forkChild(Effect.flip(replay("second")))
+      yield* TestClock.adjust("115 seconds")
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* TestClock.adjust("10 seconds")
+      const { message, reason } = yield* Fiber.join(fiber)
+      assert.match(message, /the service is down, and did not come back within 2m/)
+      if (reason._tag !== "ServiceUnavailable") return assert.fail(reason._tag)
+      assert.isAtLeast(reason.waitedMillis, 120_000)
+      assert.isAtMost(reason.waitedMillis, (yield* Clock.currentTimeMillis) - startedAt)
     }).pipe(withService(() => text("down", 503), { breaker: { maxWait: "2 minutes" } }))
   )
 
@@ -390,7 +409,7 @@ describe("Transport: breaker", () => {
   it.effect.each<[string, ReadonlyArray<number>, number]>([
     ["was not answered", [], 1],
     ["was answered before the try before the last", [100], 1],
-    ["was answered since", [100, 500], 0]
+    ["was answered since", [100, 450], 0]
   ])("a call that runs out of tries asks whether the service is alive, where nobody else %s", ([, others, probes]) =>
     Effect.gen(function* () {
       const fiber = yield* Effect.forkChild(Effect.flip(replay("fails")))

@@ -340,7 +340,7 @@ describe("a run halts, and can go on,", () => {
       assert.strictEqual(first._tag, "ReplayHalted")
       if (first._tag !== "ReplayHalted") return
       assert.strictEqual(first.reason._tag === "EventBridgeError" && first.reason.reason._tag, "ServiceUnavailable")
-      assert.include(first.message, "down for 2m")
+      assert.include(first.message, "did not come back within 2m")
       assert.deepStrictEqual([first.report.success, first.report.failed], [10, 0])
       assert.isAtLeast(first.report.seconds, 120)
       assert.isAtMost(first.report.seconds, 180)
