@@ -16,6 +16,7 @@ export {
   NotFound,
   PayloadTooLarge,
   RateLimited,
+  RateLimiterFailure,
   Reason,
   RequestTimeout,
   SchemaViolation,

@@ -156,6 +156,17 @@ export class MalformedResponse extends Schema.TaggedError<MalformedResponse>()("
   }
 }
 
+/** The application's rate limiter could not say when the next request may go out: it was not sent. */
+export class RateLimiterFailure extends Schema.TaggedError<RateLimiterFailure>()("RateLimiterFailure", Detail) {
+  readonly classification = "UNKNOWN_FAILURE" satisfies Classification
+  readonly isRetryable = true
+  readonly isAmbiguous = false
+  readonly hint = "Check the store of the RateLimiter that the application provides; nothing was sent."
+  override get message(): string {
+    return `the rate limiter failed: ${this.detail}`
+  }
+}
+
 /** Any other status, or a request that could not be put on the wire. */
 export class UnknownFailure extends Schema.TaggedError<UnknownFailure>()("UnknownFailure", Detail) {
   readonly classification = "UNKNOWN_FAILURE" satisfies Classification
@@ -180,6 +191,7 @@ export const TryReason = Schema.Union([
   ServerTransient,
   NetworkFailure,
   MalformedResponse,
+  RateLimiterFailure,
   UnknownFailure
 ])
 export type TryReason = typeof TryReason.Type

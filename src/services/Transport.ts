@@ -3,10 +3,10 @@ import { CircuitBreaker, RateLimiter } from "effect/persistence"
 import {
   EventBridgeError,
   MaxRetriesExceeded,
+  RateLimiterFailure,
   type Reason,
   ServiceUnavailable,
-  type TryReason,
-  UnknownFailure
+  type TryReason
 } from "../domain/EventBridgeError.ts"
 import type { Operation } from "../domain/Operation.ts"
 import * as RetryPolicy from "../domain/RetryPolicy.ts"
@@ -95,9 +95,8 @@ export class Transport extends Context.Service<
     const rateLimit =
       config.rateLimit === undefined
         ? undefined
-        : limiter.consume({ ...config.rateLimit, key, algorithm: "token-bucket", onExceeded: "delay" }).pipe(
-            Effect.flatMap(({ delay }) => Effect.sleep(delay)),
-            Effect.mapError((error) => new UnknownFailure({ detail: `the rate limiter failed: ${error.message}` }))
+        : RateLimiter.sleep(limiter, { ...config.rateLimit, key, algorithm: "token-bucket" }).pipe(
+            Effect.mapError(({ message }) => new RateLimiterFailure({ detail: message }))
           )
 
     const noteFailure = (reason: TryReason, progress: Progress): void => {
@@ -200,7 +199,8 @@ export class Transport extends Context.Service<
       const exhausted = (last: TryReason): Effect.Effect<A, EventBridgeError> => {
         const own = failed(new MaxRetriesExceeded({ last }))
         // A rate limit is no sign of an outage, and an answer that others got meanwhile shows there is none.
-        const isOwn = last._tag === "RateLimited" || health.hasAnsweredSince(progress.previousFailureAt)
+        const isLimit = last._tag === "RateLimited" || last._tag === "RateLimiterFailure"
+        const isOwn = isLimit || health.hasAnsweredSince(progress.previousFailureAt)
         if (probe === undefined || isOwn) return own
         return Effect.matchEffect(ask(probe), {
           onSuccess: () => own,

@@ -51,8 +51,10 @@ const failed = (sent: Sent, error: EventBridgeError, wasInFlight: boolean): Repl
 }
 
 /** Failures that every other letter would meet as well: stop, rather than burn them one by one. */
-const concernsAllLetters = (error: EventBridgeError): boolean =>
-  error.operation === "Token" || error.reason._tag === "ServiceUnavailable"
+const concernsAllLetters = ({ operation, reason }: EventBridgeError): boolean =>
+  operation === "Token" ||
+  reason._tag === "ServiceUnavailable" ||
+  (reason._tag === "MaxRetriesExceeded" && reason.last._tag === "RateLimiterFailure")
 
 /** What becomes of an entry of the queue that is not sent. */
 export const leftOut = ({ entry, skip }: LeftOut): ReplayOutcome =>

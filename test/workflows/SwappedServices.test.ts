@@ -9,6 +9,7 @@ import {
   DeadLetterQueue,
   EventBridgeConfig,
   EventBridgeHttp,
+  type EventBridgeOptions,
   Metrics,
   Notifier,
   type ReplayAuditRecord,
@@ -16,10 +17,16 @@ import {
   Token,
   Transport
 } from "../../src/index.ts"
-import { topicId } from "./support/Harness.ts"
+import { driven, topicId } from "./support/Harness.ts"
 
 /** The library from its services' own layers, with those of the test among them. */
-const composed = (services: Layer.Layer<Audit | Metrics | Notifier>) =>
+const composed = (
+  services: Layer.Layer<Audit | Metrics | Notifier>,
+  limits: {
+    readonly rateLimit?: EventBridgeOptions["rateLimit"]
+    readonly limiter?: Layer.Layer<RateLimiter.RateLimiter>
+  } = {}
+) =>
   Replay.layer.pipe(
     Layer.provide([DeadLetterQueue.layer, Checkpoints.layerMemory]),
     Layer.provide(EventBridgeHttp.layer),
@@ -27,10 +34,10 @@ const composed = (services: Layer.Layer<Audit | Metrics | Notifier>) =>
     Layer.provide(Transport.layer),
     Layer.provide([
       services,
-      EventBridgeConfig.layer({ clientId: "demo", clientSecret: Redacted.make("demo") }),
+      EventBridgeConfig.layer({ clientId: "demo", clientSecret: Redacted.make("demo"), rateLimit: limits.rateLimit }),
       EmulatorClient.layerEmulator({ topicId, letters: 12 }),
       CircuitBreaker.layerStoreMemory(),
-      Layer.provide(RateLimiter.layer, RateLimiter.layerStoreMemory)
+      limits.limiter ?? Layer.provide(RateLimiter.layer, RateLimiter.layerStoreMemory)
     ])
   )
 
@@ -87,4 +94,41 @@ it.effect("an Audit that fails stops the run, whoever wrote it", () => {
     const halted = yield* Effect.flip((yield* Replay).run({ topicId }))
     assert.include(halted.message, "could not be written to tape: torn")
   }).pipe(Effect.provide(composed(services)))
+})
+
+it.effect("a RateLimiter whose store fails halts the run: no letter counts as refused", () => {
+  const records: Array<ReplayAuditRecord> = []
+  const services = Layer.mergeAll(
+    Layer.succeed(Audit, {
+      record: (added) => Effect.sync(() => void records.push(...added.filter((one) => "event_id" in one))),
+      head: Effect.undefined
+    }),
+    Metrics.layerNoop,
+    Notifier.layerNoop
+  )
+  const lost = new RateLimiter.RateLimiterError({
+    reason: new RateLimiter.RateLimitStoreError({ message: "no connection to redis" })
+  })
+  let left = 7
+  const limiter = Layer.effect(
+    RateLimiter.RateLimiter,
+    Effect.map(RateLimiter.RateLimiter, (memory) => ({
+      ...memory,
+      consume: (options: Parameters<typeof memory.consume>[0]) =>
+        Effect.suspend(() => (left-- > 0 ? memory.consume(options) : Effect.fail(lost)))
+    }))
+  ).pipe(Layer.provide(RateLimiter.layer), Layer.provide(RateLimiter.layerStoreMemory))
+  return Effect.gen(function* () {
+    const { run } = yield* Replay
+    const error = yield* driven(Effect.flip(run({ topicId, concurrency: 1 })))
+    assert.include(error.message, "the rate limiter failed: no connection to redis")
+    if (error._tag !== "ReplayHalted") return assert.fail(error._tag)
+    assert.include(error.hint, "the store of the RateLimiter")
+    // Of seven requests one was for the token, and one for the page.
+    assert.deepInclude(error.report, { success: 5, failed: 0, skipped: 0 })
+    assert.deepStrictEqual(
+      records.map(({ status }) => status),
+      Array.from({ length: 5 }, () => "SUCCESS")
+    )
+  }).pipe(Effect.provide(composed(services, { limiter, rateLimit: { limit: 1000, window: "1 second" } })))
 })
