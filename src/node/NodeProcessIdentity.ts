@@ -19,7 +19,7 @@ const startOf = (pid: number): string | undefined => statOf(pid)?.[19]
 const isZombie = (pid: number): boolean => statOf(pid)?.[0] === "Z"
 
 const boot = read(() => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim())
-// Containers may share a host's name, yet not its process ids.
+// Machines may share a name, and so may containers of one machine: neither see each other's processes.
 const pidNamespace = read(() => readlinkSync("/proc/self/ns/pid"))
 
 const instanceOf = (pid: number): string | undefined => {
@@ -28,7 +28,7 @@ const instanceOf = (pid: number): string | undefined => {
 }
 
 const self: ProcessOwner = {
-  host: [hostname(), pidNamespace].filter((part) => part !== undefined).join(" "),
+  host: [hostname(), boot, pidNamespace].filter((part) => part !== undefined).join(" "),
   pid: process.pid,
   instance: instanceOf(process.pid) ?? randomUUID()
 }

@@ -198,8 +198,10 @@ export const acquire = Effect.fnUntraced(function* (
 
   const renew: Effect.Effect<void, LeaseKeeper.Overtaken | PlatformError.PlatformError> = Effect.gen(function* () {
     const startedAt = yield* Clock.currentTimeMillis
-    yield* draft(at, content, (file) => claim(at, content, file, number + 1))
-    number++
+    yield* draft(at, content, (file) =>
+      // The number that is released at the end has to be the one that was claimed.
+      Effect.uninterruptible(Effect.tap(claim(at, content, file, number + 1), () => Effect.sync(() => number++)))
+    )
     if (yield* isLate(startedAt)) yield* renew
   })
   const lease = yield* LeaseKeeper.keep(path, renew)

@@ -1,4 +1,4 @@
-import { Cause, Data, Deferred, Duration, Effect, Schedule, type Scope } from "effect"
+import { Cause, Clock, Data, Deferred, Duration, Effect, Schedule, type Scope, Semaphore } from "effect"
 import { causesOf } from "../domain/Causes.ts"
 import { LeaseLost } from "../domain/Lease.ts"
 
@@ -6,14 +6,17 @@ import { LeaseLost } from "../domain/Lease.ts"
 export interface Lease {
   /** Waits, and fails once the lease is lost. */
   readonly lost: Effect.Effect<never, LeaseLost>
-  /** Fails where the lease is known to be lost: before each step that is for one process only. */
+  /**
+   * Fails where the lease is lost: before each step that is for one process only. A lease that was not renewed for as long
+   * as it lasts, because this process was stopped or its machine slept, is renewed first.
+   */
   readonly check: Effect.Effect<void, LeaseLost>
 }
 
 /** A lease of an owner of which nothing is known ends so long after its last sign of life. */
 export const expiryMillis = 30_000
 
-/** Renewed so often, a lease outlives two renewals that fail. */
+/** A renewal that fails is tried once more; both are over before the lease ends. */
 export const renewal = Duration.millis(expiryMillis / 3)
 
 /** Another process was quicker. */
@@ -24,27 +27,51 @@ export const keep = Effect.fnUntraced(function* <E extends { readonly _tag: stri
   resource: string,
   renew: Effect.Effect<void, E | Overtaken>
 ): Effect.fn.Return<Lease, never, Scope.Scope> {
+  const clock = yield* Clock.Clock
   const lost = yield* Deferred.make<never, LeaseLost>()
+  const { withPermit: oneAtATime } = yield* Semaphore.make(1)
+  let renewedAt = clock.currentTimeMillisUnsafe()
+
+  // A clock that was set back does not tell how long it has been.
+  const isOld = (): boolean => Math.abs(clock.currentTimeMillisUnsafe() - renewedAt) >= expiryMillis
+
+  const renewing = Effect.suspend(() => {
+    const startedAt = clock.currentTimeMillisUnsafe()
+    return Effect.map(renew, () => {
+      renewedAt = startedAt
+    })
+  })
+
+  const lose = (cause: Cause.Cause<E | Overtaken>) => {
+    if (Cause.hasInterrupts(cause)) return Effect.interrupt
+    const error = Cause.squash(cause)
+    const detail =
+      error instanceof Overtaken
+        ? "another process has taken it"
+        : `it could not be renewed: ${causesOf(error) || String(error)}`
+    return Deferred.fail(lost, new LeaseLost({ resource, detail }))
+  }
+
   yield* Effect.sleep(renewal).pipe(
     Effect.andThen(
-      Effect.uninterruptible(renew).pipe(
+      oneAtATime(renewing).pipe(
         Effect.retry({ times: 1, while: ({ _tag }) => _tag !== "Overtaken", schedule: Schedule.spaced(renewal) })
       )
     ),
     Effect.forever,
-    Effect.catchCause((cause) => {
-      if (Cause.hasInterrupts(cause)) return Effect.failCause(cause)
-      const error = Cause.squash(cause)
-      const detail =
-        error instanceof Overtaken
-          ? "another process has taken it"
-          : `it could not be renewed: ${causesOf(error) || String(error)}`
-      return Deferred.fail(lost, new LeaseLost({ resource, detail }))
-    }),
+    Effect.catchCause(lose),
     Effect.forkScoped
   )
+
+  const renewIfOld = oneAtATime(Effect.suspend(() => (isOld() ? renewing : Effect.void)))
+
   return {
     lost: Deferred.await(lost),
-    check: Effect.suspend(() => (Deferred.isDoneUnsafe(lost) ? Deferred.await(lost) : Effect.void))
+    check: Effect.suspend(() => {
+      if (Deferred.isDoneUnsafe(lost)) return Deferred.await(lost)
+      return isOld()
+        ? Effect.catchCause(renewIfOld, (cause) => Effect.andThen(lose(cause), Deferred.await(lost)))
+        : Effect.void
+    })
   }
 })

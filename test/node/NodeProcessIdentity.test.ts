@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { spawn } from "node:child_process"
+import { randomUUID } from "node:crypto"
 import { once } from "node:events"
 import { NodeEventBridge } from "../../src/node/index.ts"
 import { ProcessIdentity } from "../../src/services/ProcessIdentity.ts"
@@ -36,6 +37,19 @@ describe("NodeProcessIdentity", () => {
   it.effect("nothing is known of a process elsewhere", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* stateOf(process.pid, { host: "elsewhere" }), "unknown")
+    }).pipe(onNode)
+  )
+
+  it.live("nor of one on another machine of the same name, which may live although its pid is free here", () =>
+    Effect.gen(function* () {
+      const child = spawn(process.execPath, ["-e", ""], { stdio: "ignore" })
+      yield* Effect.promise(() => once(child, "exit"))
+      const { self } = yield* ProcessIdentity
+      const host = self.host.replace(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/, () => randomUUID())
+      // Only Linux tells one boot from another.
+      const sees = process.platform === "linux" ? "unknown" : "dead"
+      assert.strictEqual(yield* stateOf(child.pid ?? 0, { host }), sees)
+      assert.strictEqual(yield* stateOf(child.pid ?? 0), "dead")
     }).pipe(onNode)
   )
 

@@ -1,5 +1,5 @@
-import { assert, it } from "@effect/vitest"
-import { Effect, Result } from "effect"
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Fiber, Result } from "effect"
 import { TestClock } from "effect/testing"
 import * as LeaseKeeper from "../../src/services/LeaseKeeper.ts"
 
@@ -26,3 +26,47 @@ it.effect("a renewal that dies loses it", () =>
     assert.strictEqual(detailOf(yield* Effect.result(check)), "it could not be renewed: torn")
   })
 )
+
+describe("a process that was stopped for longer than its lease lasts", () => {
+  const awake = (renew: Effect.Effect<void, LeaseKeeper.Overtaken>) =>
+    Effect.gen(function* () {
+      let slept = 0
+      const clock = yield* Clock.Clock
+      // The timers of a process that was stopped go off some time after it goes on.
+      const late: Clock.Clock = Object.assign(Object.create(clock), {
+        currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + slept
+      })
+      const lease = yield* Effect.provideService(LeaseKeeper.keep("run r", renew), Clock.Clock, late)
+      yield* lease.check
+      slept = 60_000
+      return lease
+    })
+
+  it.effect("learns at its next step that another process has taken it", () =>
+    Effect.gen(function* () {
+      const { check, lost } = yield* awake(Effect.suspend(() => Effect.fail(new LeaseKeeper.Overtaken())))
+      assert.strictEqual(detailOf(yield* Effect.result(check)), "another process has taken it")
+      assert.strictEqual((yield* Effect.flip(lost)).detail, "another process has taken it")
+    })
+  )
+
+  it.effect("renews it once where nobody has, and goes on", () =>
+    Effect.gen(function* () {
+      let renewals = 0
+      const { check } = yield* awake(Effect.sync(() => void renewals++))
+      yield* Effect.all([check, check, check], { concurrency: "unbounded" })
+      yield* check
+      assert.strictEqual(renewals, 1)
+    })
+  )
+
+  it.effect("waits where it cannot be told, and is interrupted all the same", () =>
+    Effect.gen(function* () {
+      const { check } = yield* awake(Effect.never)
+      const fiber = yield* Effect.forkChild(check)
+      yield* TestClock.adjust("1 hour")
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* Fiber.interrupt(fiber)
+    })
+  )
+})
