@@ -7,7 +7,7 @@ const program = Effect.gen(function* () {
   const replay = yield* Replay
   const report = yield* replay.run({ topicId: "topic_pub_conversations", runId: "incident-4711" })
   yield* Console.log(`${report.success} delivered, ${report.failed} failed, ${report.skipped} skipped`)
-}).pipe(Effect.catchTag("ReplayHalted", (halted) => Console.error(`${halted.message}\n${halted.hint}`)))
+})
 
 // CXONE_CLIENT_ID, CXONE_CLIENT_SECRET and CXONE_REGION come from the environment.
 const Live = EventBridge.layerConfig().pipe(
@@ -17,6 +17,6 @@ const Live = EventBridge.layerConfig().pipe(
 
 program.pipe(
   Effect.provide(Live),
-  Effect.tapError(({ message }) => Console.error(message)),
+  Effect.tapError((error) => Console.error("hint" in error ? `${error.message}\n${error.hint}` : error.message)),
   NodeRuntime.runMain({ disableErrorReporting: true })
 )

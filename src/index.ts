@@ -27,7 +27,7 @@ export {
   UnknownFailure
 } from "./domain/EventBridgeError.ts"
 export { InvalidConfiguration } from "./domain/InvalidConfiguration.ts"
-export { LeaseHeld, LeaseHolder, LeaseLost } from "./domain/Lease.ts"
+export { describeHolder, LeaseHeld, LeaseHolder, LeaseLost } from "./domain/Lease.ts"
 export * as LosslessJson from "./domain/LosslessJson.ts"
 export { MetricSnapshot } from "./domain/MetricSnapshot.ts"
 export { Operation } from "./domain/Operation.ts"

@@ -1,7 +1,7 @@
 // The runs that a folder holds, as commands: told, and forgotten.
 import { Console, Effect, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import { Checkpoints, type StoredRun } from "../../src/index.ts"
+import { Checkpoints, describeHolder, type StoredRun } from "../../src/index.ts"
 import { NodeEventBridge } from "../../src/node/index.ts"
 import { count, printable, printableLines } from "./ReportTable.ts"
 import * as State from "./State.ts"
@@ -24,7 +24,7 @@ const cells = (run: StoredRun): ReadonlyArray<string> =>
 
 const remark = (run: StoredRun): ReadonlyArray<string> => {
   if (run.state === "unreadable") return [`${run.why}\n${run.hint}`]
-  if (run.holder !== null) return [`run ${run.runId}: process ${run.holder.pid} works on it`]
+  if (run.holder !== null) return [`run ${run.runId} is in progress in ${describeHolder(run.holder)}`]
   return run.why === null ? [] : [`run ${run.runId} halted: ${run.why}`]
 }
 

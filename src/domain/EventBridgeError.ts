@@ -202,7 +202,6 @@ export class MaxRetriesExceeded extends Schema.TaggedError<MaxRetriesExceeded>()
 }) {
   readonly classification = "MAX_RETRIES_EXCEEDED" satisfies Classification
   readonly isRetryable = false
-  readonly isAmbiguous = true
   get hint(): string {
     return this.last.hint
   }
@@ -222,7 +221,6 @@ export class ServiceUnavailable extends Schema.TaggedError<ServiceUnavailable>()
   last: Schema.optionalKey(TryReason)
 }) {
   readonly isRetryable = false
-  readonly isAmbiguous = true
   readonly hint = "Wait until the service is up again; nothing that was held back is lost."
   get classification(): Classification {
     return this.last === undefined ? "SERVER_TRANSIENT" : this.last.classification

@@ -13,7 +13,7 @@ export class AuditError extends Schema.TaggedError<AuditError>()("AuditError", {
   remedy: Schema.optionalKey(Schema.String)
 }) {
   get hint(): string {
-    return this.remedy ?? "Make room, or make the place writable; then run again with the same run id."
+    return this.remedy ?? "Make room, or make the place writable; then start again: a run under the same run id."
   }
   override get message(): string {
     return `the audit record could not be written to ${this.sink}: ${this.detail}`

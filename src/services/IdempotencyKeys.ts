@@ -1,5 +1,5 @@
 import canonicalize from "canonicalize"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Result } from "effect"
 import { Digest } from "effect/crypto"
 import { InvalidSubscription } from "../domain/SubscriptionError.ts"
 
@@ -28,11 +28,11 @@ export class IdempotencyKeys extends Context.Service<
   static readonly make = Effect.gen(function* () {
     const digest = yield* Digest.Digest
     const keyOf = Effect.fnUntraced(function* (write: KeyedWrite) {
-      const text = yield* Effect.try({
-        try: () => canonicalize(write),
-        // Half a surrogate pair is what RFC 8785 cannot say: no valid definition has one, but the service may hold one.
-        catch: (error) => new InvalidSubscription({ issues: [{ path: "", issue: String(error) }] })
-      })
+      const text = yield* encode(write).pipe(
+        Result.orElse(() => encode({ ...write, against: wellFormed(write.against) })),
+        Result.mapError((issue) => new InvalidSubscription({ issues: [{ path: "", issue }] })),
+        Effect.fromResult
+      )
       return yield* digest.digestHex(Digest.sha256, new TextEncoder().encode(text))
     })
     return IdempotencyKeys.of({ keyOf })
@@ -43,3 +43,13 @@ export class IdempotencyKeys extends Context.Service<
     IdempotencyKeys.make
   )
 }
+
+const encode = (write: KeyedWrite) => Result.try({ try: () => canonicalize(write), catch: String })
+
+/** Half a surrogate pair is what RFC 8785 cannot say. No valid definition has one, but the service may hold one: U+FFFD. */
+const wellFormed = (held: unknown): unknown =>
+  held === undefined
+    ? undefined
+    : JSON.parse(JSON.stringify(held), (_, value: unknown) =>
+        typeof value === "string" ? value.toWellFormed() : value
+      )

@@ -37,5 +37,11 @@ export const make = Effect.gen(function* () {
         )
       })
 
-  return { record, recorded }
+  /** Keeps a record of an operation that fails before it is sent: with what it has to know first. */
+  const failing =
+    (operation: Operation, subscriptionId: string | null) =>
+    <A, E extends { readonly message: string }>(self: Effect.Effect<A, E>) =>
+      Effect.tapError(self, ({ message }) => record({ operation, subscriptionId, status: "FAILED", details: message }))
+
+  return { record, recorded, failing }
 })

@@ -100,7 +100,7 @@ export class Subscriptions extends Context.Service<
 >()("effect-cxone-eventbridge/workflows/Subscriptions") {
   static readonly make = Effect.gen(function* () {
     const http = yield* EventBridgeHttp
-    const { record, recorded } = yield* SubscriptionRecords.make
+    const { failing, record, recorded } = yield* SubscriptionRecords.make
     const registry = yield* Registry
     const writes = yield* SubscriptionWrites.make
     const validate = validator((yield* EventBridgeConfig).vocabulary)
@@ -131,8 +131,10 @@ export class Subscriptions extends Context.Service<
         Effect.map(({ subscription }) => subscription)
       )
 
-    const updateValid = (current: Subscription, definition: SubscriptionDefinition) =>
-      changesBetween(current, definition).length === 0
+    /** Tells what it has changed: nothing, where somebody else was quicker. */
+    const updateValid = (current: Subscription, definition: SubscriptionDefinition) => {
+      const changes = changesBetween(current, definition)
+      return changes.length === 0
         ? Effect.as(
             record({
               operation: "UPDATE",
@@ -140,12 +142,25 @@ export class Subscriptions extends Context.Service<
               status: "UNCHANGED",
               details: "it is as declared"
             }),
-            current
+            { subscription: current, changes }
           )
         : writes.update(current, definition).pipe(
             recorded("UPDATE", current.id, written),
-            Effect.map(({ subscription }) => subscription)
+            Effect.map(({ subscription }) => ({ subscription, changes }))
           )
+    }
+
+    const updated = (current: Subscription, definition: SubscriptionDefinition) =>
+      Effect.map(
+        updateValid(current, definition),
+        ({ changes, subscription: { id, name, state } }): SubscriptionResult => ({
+          name,
+          action: changes.length === 0 ? "unchanged" : "update",
+          id,
+          state,
+          changes
+        })
+      )
 
     const remove = Effect.fn("Subscriptions.delete")((id: string) =>
       http.deleteSubscription(id).pipe(
@@ -167,15 +182,13 @@ export class Subscriptions extends Context.Service<
           return { name, action: "create", id, state, changes: [] }
         }
         case "Update": {
-          const current = yield* writes.find(action.id)
-          if (Option.isNone(current)) return yield* perform(SubscriptionAction.Create(action), known)
-          const { id, name, state } = yield* updateValid(current.value, action.definition)
-          return { name, action: "update", id, state, changes: action.changes }
+          const current = yield* failing("UPDATE", action.id)(writes.find(action.id))
+          return yield* Option.isNone(current)
+            ? perform(SubscriptionAction.Create(action), known)
+            : updated(current.value, action.definition)
         }
-        case "Unchanged": {
-          const { id, name, state } = yield* updateValid(action.held, action.definition)
-          return { name, action: "unchanged", id, state, changes: [] }
-        }
+        case "Unchanged":
+          return yield* updated(action.held, action.definition)
         case "Delete": {
           const { id, name } = action
           // Gone already is as good as deleted.
@@ -187,21 +200,16 @@ export class Subscriptions extends Context.Service<
 
     const create = Effect.fn("Subscriptions.create")(function* (input: SubscriptionDefinition) {
       const definition = yield* Effect.fromResult(validate.one(input))
-      const known = yield* held
-      yield* Effect.fromResult(checkQuota(known.length, known.length + 1))
+      const known = yield* failing("CREATE", null)(held)
+      yield* failing("CREATE", null)(Effect.fromResult(checkQuota(known.length, known.length + 1)))
       return yield* createValid(definition, known)
     }, oneAtATime)
 
     const update = Effect.fn("Subscriptions.update")(function* (id: string, input: SubscriptionDefinition) {
       const definition = yield* Effect.fromResult(validate.one(input))
-      const current = yield* http
-        .getSubscription(id)
-        .pipe(
-          Effect.tapError(({ message }) =>
-            record({ operation: "UPDATE", subscriptionId: id, status: "FAILED", details: message })
-          )
-        )
-      return yield* updateValid(current, definition)
+      const current = yield* failing("UPDATE", id)(http.getSubscription(id))
+      const { subscription } = yield* updateValid(current, definition)
+      return subscription
     }, oneAtATime)
 
     const get = Effect.fn("Subscriptions.get")((id: string) =>
@@ -212,7 +220,9 @@ export class Subscriptions extends Context.Service<
       const definition = yield* Effect.fromResult(validate.one(input))
       const current = yield* held
       const action = yield* Effect.fromResult(actionFor(definition, current))
-      if (action._tag === "Create") yield* Effect.fromResult(checkQuota(current.length, current.length + 1))
+      if (action._tag === "Create") {
+        yield* failing("CREATE", null)(Effect.fromResult(checkQuota(current.length, current.length + 1)))
+      }
       return yield* perform(action, current)
     }, oneAtATime)
 

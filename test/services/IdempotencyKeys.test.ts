@@ -45,6 +45,14 @@ describe("the idempotency key of a write", () => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.effect("can be made against half a surrogate pair that the service holds", () =>
+    Effect.gen(function* () {
+      const against = (description: string) => ({ ...write, against: { name: "n", list: [{ description }] } })
+      assert.match(yield* keyOf(against("a \ud800")), /^[0-9a-f]{64}$/)
+      assert.notStrictEqual(yield* keyOf(against("a \ud800")), yield* keyOf(against("b \ud800")))
+    }).pipe(Effect.provide(layer))
+  )
+
   it.effect("cannot be made of half a surrogate pair, and says so", () =>
     Effect.gen(function* () {
       const refused = yield* Effect.flip(keyOf({ ...write, definition: { name: "\ud800" } }))

@@ -247,6 +247,31 @@ describe("writes at once", () => {
   )
 })
 
+describe("a write that fails before it is sent", () => {
+  it.effect("is in the audit all the same", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      yield* Effect.flip(subscriptions.create(definition("new")))
+      yield* Effect.flip(subscriptions.ensure(definition("new")))
+      yield* Effect.flip(subscriptions.update("sub_gone", definition("new")))
+      const { subscriptionRecords } = yield* AuditMemory
+      assert.deepStrictEqual(
+        subscriptionRecords.map(({ operation, status, subscriptionId }) => [operation, status, subscriptionId]),
+        [
+          ["CREATE", "FAILED", null],
+          ["CREATE", "FAILED", null],
+          ["UPDATE", "FAILED", "sub_gone"]
+        ]
+      )
+      assert.deepStrictEqual(yield* writes, { creates: 0, updates: 0, deletes: 0 })
+    }).pipe(
+      Effect.provide(
+        onEmulator({ subscriptions: Array.from({ length: 100 }, (_, index) => definition(`held-${index}`)) })
+      )
+    )
+  )
+})
+
 describe("a write whose answer was lost", () => {
   const lost: EmulatorOptions = {
     script: ({ attempt, route }) =>
@@ -401,7 +426,8 @@ describe("a service that answers 409 to a key it knows", () => {
 /** The emulator behind a service that answers reads of one subscription, and lists, in its own way. */
 const behind = (
   answer: (text: string, read: number) => { readonly status: number; readonly text: string },
-  list: (text: string) => string = (text) => text
+  list: (text: string) => string = (text) => text,
+  emulator: EmulatorOptions = {}
 ) => {
   const reads = new Map<string, number>()
   const client = Layer.effect(
@@ -424,7 +450,7 @@ const behind = (
   )
   return library().pipe(
     Layer.provideMerge(Layer.mergeAll(Audit.layerMemory, KeyValueStore.layerMemory, client)),
-    Layer.provideMerge(Emulator.layer())
+    Layer.provideMerge(Emulator.layer(emulator))
   )
 }
 
@@ -652,6 +678,26 @@ describe("a plan", () => {
       assert.deepStrictEqual(actions(yield* subscriptions.apply(plan)), ["update"])
       assert.deepStrictEqual(yield* heldDescriptions, ["a: first"])
     }).pipe(Effect.provide(onEmulator()))
+  )
+
+  it.effect("tells of no update where somebody else has made it meanwhile", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const [result] = yield* subscriptions.apply(yield* subscriptions.plan([definition("n", { description: "new" })]))
+      assert.deepInclude(result, { action: "unchanged", changes: [] })
+      assert.deepStrictEqual(yield* writes, { creates: 0, updates: 0, deletes: 0 })
+      const { subscriptionRecords } = yield* AuditMemory
+      assert.deepInclude(subscriptionRecords.at(-1), { operation: "UPDATE", status: "UNCHANGED" })
+    }).pipe(
+      // Read by itself, it is already what it was in the list to become.
+      Effect.provide(
+        behind(
+          (text) => ({ status: 200, text: text.replace('"description":"first"', '"description":"new"') }),
+          (text) => text,
+          { subscriptions: [definition("n")] }
+        )
+      )
+    )
   )
 
   it.effect("prunes what it lists and nothing else, and only when asked", () =>
