@@ -2,6 +2,7 @@ import { Context, Effect, type FileSystem, Layer, type Path } from "effect"
 import type { Digest } from "effect/crypto"
 import type { AuditHead } from "../domain/AuditLine.ts"
 import type { AuditRecord, ReplayAuditRecord, SubscriptionAuditRecord } from "../domain/AuditRecord.ts"
+import type { InvalidConfiguration } from "../domain/InvalidConfiguration.ts"
 import type { AuditError } from "../domain/ReplayError.ts"
 import * as AuditFile from "./AuditFile.ts"
 import * as AuditVerifier from "./AuditVerifier.ts"
@@ -58,7 +59,7 @@ export class Audit extends Context.Service<
   static readonly layerFile = (
     path: string,
     options?: AuditFile.AuditFileOptions
-  ): Layer.Layer<Audit, AuditError, Digest.Digest | FileSystem.FileSystem | Path.Path> =>
+  ): Layer.Layer<Audit, AuditError | InvalidConfiguration, Digest.Digest | FileSystem.FileSystem | Path.Path> =>
     Layer.effect(Audit, AuditFile.make(path, options))
 
   /** Two sinks at once, a file and the log say: a record is kept when the first and then the second have kept it. */

@@ -3,7 +3,8 @@ import { Digest } from "effect/crypto"
 import * as AuditLine from "../domain/AuditLine.ts"
 import type { AuditRecord } from "../domain/AuditRecord.ts"
 import { causesOf } from "../domain/Causes.ts"
-import { Positive } from "../domain/OptionRules.ts"
+import { InvalidConfiguration } from "../domain/InvalidConfiguration.ts"
+import { checker, Positive } from "../domain/OptionRules.ts"
 import type { AuditError } from "../domain/ReplayError.ts"
 import * as AuditChain from "./AuditChain.ts"
 import * as AuditSegments from "./AuditSegments.ts"
@@ -29,7 +30,7 @@ export interface AuditFileOptions {
     | undefined
 }
 
-const isPositive = Schema.is(Positive)
+const checkOptions = checker(Schema.Struct({ rotate: Schema.Struct({ bytes: Schema.optional(Positive) }) }))
 
 const groupRecords = histogram("auditGroups", {})
 
@@ -38,11 +39,9 @@ export const make = Effect.fnUntraced(function* (
   sink: string,
   { durability = "always", rotate = {} }: AuditFileOptions = {}
 ) {
+  yield* Effect.mapError(Effect.fromResult(checkOptions({ rotate })), (issues) => new InvalidConfiguration({ issues }))
   const digest = yield* Digest.Digest
   const { failure, giveWay, open, orFail, path, resume } = yield* AuditSegments.make(sink)
-  if (rotate.bytes !== undefined && !isPositive(rotate.bytes)) {
-    return yield* failure(`rotate.bytes must be a whole number above 0, not ${rotate.bytes}`, "Correct the option.")
-  }
   const append = AuditChain.appender(digest)
   const encoder = new TextEncoder()
   const lease = yield* Effect.mapError(FileLease.acquire(path), (error) =>
@@ -147,8 +146,7 @@ export const make = Effect.fnUntraced(function* (
   ).pipe(turn.withPermits(1))
 
   yield* Effect.addFinalizer(() => syncLater)
-  const batch = yield* Batch.make(write)
-  yield* Effect.addFinalizer(() => batch.close(failure("it is closed")))
+  const batch = yield* Batch.make(write, failure("it is closed"))
   if (durability === "interval") yield* syncLater.pipe(Effect.repeat(Schedule.spaced("1 second")), Effect.forkScoped)
 
   const tooLong = (unfit: AuditRecord): AuditError => {

@@ -10,20 +10,20 @@ interface Group<Item, E> {
 export interface Batch<Item, E> {
   /** Hands items over, and waits until the work on their group is done. Fails as that does. */
   readonly submit: (items: ReadonlyArray<Item>) => Effect.Effect<void, E>
-  /** Fails what is submitted from now on, and what waits for its turn. Work that has begun is done first. */
-  readonly close: (error: E) => Effect.Effect<void>
 }
 
 /**
  * Does `work` on groups, one after the other: what is submitted while one is worked on makes the next. So a slow write or
- * sync costs latency, not throughput. A group that was begun is finished, whatever ends the scope.
+ * sync costs latency, not throughput. When the scope closes, a group that was begun is finished; what still waits, and what
+ * is submitted from then on, fails with `closed`.
  */
 export const make = Effect.fnUntraced(function* <Item, E>(
-  work: (items: ReadonlyArray<Item>) => Effect.Effect<void, E>
+  work: (items: ReadonlyArray<Item>) => Effect.Effect<void, E>,
+  closed: E
 ): Effect.fn.Return<Batch<Item, E>, never, Scope.Scope> {
   const wake = yield* Latch.make()
   let waiting: Group<Item, E> | undefined
-  let closed: { readonly error: E } | undefined
+  let isClosed = false
 
   const workOnGroup = Effect.suspend(() => {
     const group = waiting
@@ -37,7 +37,7 @@ export const make = Effect.fnUntraced(function* <Item, E>(
 
   const submit = (items: ReadonlyArray<Item>): Effect.Effect<void, E> =>
     Effect.suspend(() => {
-      if (closed !== undefined) return Effect.fail(closed.error)
+      if (isClosed) return Effect.fail(closed)
       const group = (waiting ??= { items: [], done: Deferred.makeUnsafe() })
       // Not spread into arguments: a stack holds only so many.
       for (const item of items) group.items.push(item)
@@ -46,11 +46,11 @@ export const make = Effect.fnUntraced(function* <Item, E>(
       return Deferred.await(group.done)
     })
 
-  const close = (error: E) =>
-    Effect.suspend(() => {
-      closed ??= { error }
-      return waiting === undefined ? Effect.void : Deferred.fail(waiting.done, closed.error)
-    })
+  // Before the fiber above is interrupted.
+  yield* Effect.addFinalizer(() => {
+    isClosed = true
+    return waiting === undefined ? Effect.void : Deferred.fail(waiting.done, closed)
+  })
 
-  return { submit, close }
+  return { submit }
 })

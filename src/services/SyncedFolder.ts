@@ -1,15 +1,16 @@
-import { Effect, type FileSystem, Option, Scope } from "effect"
+import { Effect, type FileSystem, type PlatformError, Scope } from "effect"
 
-/**
- * Brings the names in a folder to disk, each time it is run; the folder is opened once. Where a folder cannot be opened,
- * the system sees to that itself.
- */
+/** Windows opens no folders, and sees to their names itself; nor can one be opened that may be written to and not read. */
+const cannotBeOpened = ({ reason }: PlatformError.PlatformError): boolean =>
+  reason._tag === "BadResource" || reason._tag === "PermissionDenied"
+
+/** Brings the names in a folder to disk, each time it is run, where that can be done; the folder is opened once. */
 export const syncer = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, path: string) {
   const scope = yield* Effect.scope
   let folder: FileSystem.File | undefined
   const open = Scope.provide(fs.open(path, { flag: "r" }), scope)
   return Effect.gen(function* () {
-    folder ??= Option.getOrUndefined(yield* Effect.option(open))
+    folder ??= yield* Effect.catchIf(open, cannotBeOpened, () => Effect.undefined)
     if (folder !== undefined) yield* folder.sync
   })
 })

@@ -1,5 +1,5 @@
 import { Clock, Effect } from "effect"
-import type { CheckpointError } from "../domain/ReplayError.ts"
+import { CheckpointError } from "../domain/ReplayError.ts"
 import type { LeaseLost } from "../domain/Lease.ts"
 import type { ReplayReport } from "../domain/ReplayReport.ts"
 import type { RunCheckpoint } from "../domain/RunCheckpoint.ts"
@@ -60,7 +60,11 @@ export const make = Effect.fnUntraced(function* (options: {
         report
       })
     })
-  const batch = yield* Batch.make((asked: ReadonlyArray<ReplayReport | null>) => write(asked.at(-1) ?? null))
+  const batch = yield* Batch.make<ReplayReport | null, CheckpointError | LeaseLost>(
+    // The last word on a run is its report, whoever asked for a mere position after it.
+    (asked) => write(asked.findLast((report) => report !== null) ?? null),
+    new CheckpointError({ runId: origin.runId, detail: "the run has ended in this process" })
+  )
 
   const save = batch.submit([null])
 

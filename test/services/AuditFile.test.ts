@@ -542,9 +542,8 @@ describe("Audit.layerFile, rotate", () => {
   it.live.each([0, -1, 0.5, Number.NaN])("a size of %d is refused, and nothing is written", (bytes) =>
     Effect.gen(function* () {
       const path = yield* temporary
-      const { hint, message } = yield* Effect.flip(writeAll(path, ["evt_1"], { rotate: { bytes } }))
-      assert.include(message, `rotate.bytes must be a whole number above 0, not ${bytes}`)
-      assert.strictEqual(hint, "Correct the option.")
+      const { message } = yield* Effect.flip(writeAll(path, ["evt_1"], { rotate: { bytes } }))
+      assert.strictEqual(message, "rotate.bytes: must be a whole number above 0")
       assert.deepStrictEqual(yield* namesBeside(path), [])
     }).pipe(onNode)
   )
