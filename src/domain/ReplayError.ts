@@ -27,11 +27,13 @@ export class CheckpointError extends Schema.TaggedError<CheckpointError>()("Chec
   detail: Schema.String,
   /** Where it is kept, where that is known. */
   place: Schema.optionalKey(Schema.String),
-  /** What to do, where it is not about the store. */
-  remedy: Schema.optionalKey(Schema.String)
+  /** The store answers, but what it holds is no checkpoint of this run. */
+  isUnreadable: Schema.optionalKey(Schema.Boolean)
 }) {
   get hint(): string {
-    return this.remedy ?? "Check the store that holds the checkpoints."
+    return this.isUnreadable === true
+      ? "It was changed by hand, or by another version of this library. Restore it, or forget the run and start it anew: what was delivered is then a duplicate and skipped."
+      : "Check the store that holds the checkpoints."
   }
   override get message(): string {
     const what = this.runId === null ? "the checkpoints" : `the checkpoint of run ${this.runId}`

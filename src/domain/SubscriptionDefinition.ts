@@ -1,4 +1,5 @@
 import { Option, Result, Schema, SchemaIssue } from "effect"
+import { rule } from "./OptionRules.ts"
 import { InvalidSubscription } from "./SubscriptionError.ts"
 
 /** The words a definition may use beyond free text. The service may know more than this library: a caller can add some. */
@@ -11,9 +12,6 @@ export const defaultVocabulary: Vocabulary = {
   eventTypes: ["contact.created", "contact.updated", "interaction.completed", "queue.event"],
   operators: ["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "contains", "startsWith", "endsWith", "exists"]
 }
-
-const rule = <A>(holds: (value: A) => boolean, message: string) =>
-  Schema.makeFilter<A>((value) => (holds(value) ? undefined : message))
 
 /** Half of a surrogate pair is no character: it cannot be sent, nor hashed into a key. */
 const AnyText = Schema.String.check(

@@ -33,15 +33,10 @@ export class Checkpoints extends Context.Service<
       Option.match({ onNone: () => RunStore.makeMemory, onSome: Effect.succeed })
     )
 
-    const errorOf = (runId: string, detail: string, remedy?: string) =>
-      new CheckpointError({
-        runId,
-        place: runs.placeOf(`${prefix}${runId}`),
-        detail,
-        ...(remedy === undefined ? {} : { remedy })
-      })
+    const errorOf = (runId: string, detail: string, isUnreadable: boolean) =>
+      new CheckpointError({ runId, place: runs.placeOf(`${prefix}${runId}`), detail, isUnreadable })
     const failed = (runId: string) => (error: KeyValueStore.KeyValueStoreError | Schema.SchemaError) =>
-      errorOf(runId, causesOf(error), error._tag === "SchemaError" ? unreadable : undefined)
+      errorOf(runId, causesOf(error), error._tag === "SchemaError")
 
     const acquire = Effect.fnUntraced(
       function* (runId: string) {
@@ -57,7 +52,7 @@ export class Checkpoints extends Context.Service<
       Effect.flatMap(Effect.mapError(store.get(runId), failed(runId)), (found) =>
         // A file copied or renamed by hand, or two ids that a file system does not tell apart.
         Option.isSome(found) && found.value.runId !== runId
-          ? Effect.fail(errorOf(runId, `it is the checkpoint of another run, ${found.value.runId}`, unreadable))
+          ? Effect.fail(errorOf(runId, `it is the checkpoint of another run, ${found.value.runId}`, true))
           : Effect.succeed(found)
       )
 
@@ -68,7 +63,7 @@ export class Checkpoints extends Context.Service<
         return Option.map(yield* load(runId), (checkpoint): StoredRun => summarize(checkpoint, holder))
       }).pipe(
         Effect.catchIf(
-          ({ remedy }) => remedy === unreadable,
+          ({ isUnreadable }) => isUnreadable === true,
           ({ hint, message }) => Effect.succeedSome<StoredRun>({ runId, state: "unreadable", why: message, hint })
         )
       )
@@ -107,9 +102,6 @@ export class Checkpoints extends Context.Service<
 }
 
 const prefix = "replay-run:"
-
-const unreadable =
-  "It was changed by hand, or by another version of this library. Restore it, or forget the run and start it anew: what was delivered is then a duplicate and skipped."
 
 const startOf = (run: StoredRun): string => (run.state === "unreadable" ? "~" : run.startedAt)
 const byStart = (a: StoredRun, b: StoredRun): number => (startOf(a) < startOf(b) ? -1 : startOf(a) > startOf(b) ? 1 : 0)

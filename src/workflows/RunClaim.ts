@@ -1,9 +1,9 @@
-import { DateTime, Effect, Option, type Scope } from "effect"
+import { DateTime, Effect, Option, type Scope, Struct } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { type CheckpointError, CheckpointMismatch, type RunInProgress } from "../domain/ReplayError.ts"
 import type { ReplayReport } from "../domain/ReplayReport.ts"
 import { ReplayTally } from "../domain/ReplayTally.ts"
-import type { RunCheckpoint, RunOptions } from "../domain/RunCheckpoint.ts"
+import { type RunCheckpoint, RunOptions } from "../domain/RunCheckpoint.ts"
 import { Checkpoints } from "../services/Checkpoints.ts"
 import type { Lease } from "../services/LeaseKeeper.ts"
 import type { RunIdentity } from "./ReplayOptions.ts"
@@ -65,18 +65,6 @@ const newRun = (runId: string, options: RunOptions, initiatedAt: string): RunChe
 })
 
 const compare = (started: RunOptions, given: RunOptions) =>
-  (
-    [
-      "service",
-      "topicId",
-      "pageSize",
-      "maxAttempts",
-      "destination",
-      "failureReason",
-      "limit",
-      "orderBy",
-      "orderOnFailure"
-    ] as const
-  )
+  Struct.keys(RunOptions.fields)
     .filter((option) => started[option] !== given[option] && started[option] !== undefined)
     .map((option) => ({ option, started: String(started[option]), given: String(given[option]) }))
