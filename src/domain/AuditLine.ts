@@ -49,7 +49,7 @@ export const format = (hash: string, content: string): string => `${beforeHash}$
 
 const encoder = new TextEncoder()
 
-/** No line is longer, its end not counted: records hold ids and a sentence. More need not be read to tell that it is none. */
+/** The longest line, without its newline: records hold ids and a sentence. Whatever is longer is rejected unread. */
 export const maxBytes = 4 * 1024 * 1024
 
 const maxRecordBytes =

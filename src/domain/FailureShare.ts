@@ -9,8 +9,8 @@ const leastSent = 100
 const remembered = 1000
 
 /**
- * Which share of the letters that were sent last failed: rejected or exhausted, of the last 1,000. Mutable, and of one
- * process: a run that goes on starts afresh, or it could never be more than halted again.
+ * The share of failed letters (rejected or exhausted) among the last 1,000 sent. Mutable, and not kept in the checkpoint:
+ * a resumed run that remembered its failures would halt again at once.
  */
 export class FailureShare {
   readonly #most: number

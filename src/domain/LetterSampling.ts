@@ -1,7 +1,7 @@
-/** So many letters of a run are traced, every one, where no share is set; … */
-const all = 1000
-/** … and one in so many after them. */
-const oneIn = 100
+/** Without a share, the first letters of a run are all traced: so many of them. */
+const fullyTraced = 1000
+/** After those, one in so many. */
+const thenOneIn = 100
 
 /**
  * Which letters of a run are traced, asked once for each in turn. Evenly spread, the first among them, and without
@@ -11,7 +11,7 @@ export const make = (share: number | undefined): (() => boolean) => {
   let asked = 0
   return () => {
     asked++
-    if (share === undefined) return asked <= all || asked % oneIn === 0
+    if (share === undefined) return asked <= fullyTraced || asked % thenOneIn === 0
     return Math.ceil(asked * share) > Math.ceil((asked - 1) * share)
   }
 }

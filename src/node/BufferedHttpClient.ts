@@ -90,9 +90,9 @@ const unread = (request: Request, response: BufferedResponse, cause: AnswerTooLo
   })
 
 /**
- * Hands over together what arrived in one turn of the event loop: to read all answers, and then to go on with all who wait
- * for them, takes less time than to do both by turns. In the turn after it, as undici frees their connections at the end of
- * this one: who went on before that would open others for the next requests.
+ * Resumes together those whose answers arrived in the same turn of the event loop: reading all answers first and then resuming
+ * all who wait for them takes less time than alternating between the two. It happens in the next turn, because undici frees
+ * the connections only at the end of this one, and requests sent before that would open new connections.
  */
 const makeArrivals = () => {
   let arrived: Array<() => void> = []

@@ -28,7 +28,7 @@ export const layer = (
     Layer.effect(RunStore, leases(directory))
   )
 
-// What is no key has a plus in its name, which no encoded key has.
+// Files that are not checkpoints have a "+" in their names, which `encodeURIComponent` never writes.
 const draftMark = "+draft-"
 const leaseFolder = "+leases"
 

@@ -63,7 +63,7 @@ export const make: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.gen(fun
   const watched = new Map<number, OnTheirWay>()
   const now = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
-  /** Ends when nothing is on its way any more. Of one duration, so that nothing that begins later is due earlier. */
+  /** Ends once nothing is in flight. All entries have the same duration, so the first to start is the first that is due. */
   const watch = (millis: number, running: OnTheirWay): Effect.Effect<void> =>
     Effect.suspend(() => {
       const first = running.first()

@@ -47,7 +47,7 @@ const numbered = (name: string): Numbered | undefined => {
   return digits === undefined ? undefined : { number: Number(digits), isReleased: suffix !== undefined }
 }
 
-/** Where a number stands released and not, the latter is a mistake about to be undone (see `claim`). */
+/** Where both `7` and `7.released` are there, `claim` is about to withdraw `7`. */
 const latest = ({ folder, fs }: Place) =>
   Effect.map(fs.readDirectory(folder), (names) =>
     names
@@ -136,7 +136,7 @@ const claim = Effect.fnUntraced(function* (at: Place, content: string, from: str
   })
 })
 
-/** Held up for so long since it was dated, a lease may be taken for expired as soon as it is there. */
+/** Writing a lease took so long that others may take it for expired already: they count from when its file was dated. */
 const isLate = (startedAt: number) =>
   Effect.map(Clock.currentTimeMillis, (now) => now - startedAt >= Duration.toMillis(LeaseKeeper.renewal))
 

@@ -55,7 +55,7 @@ export const make = (
       )
     })
 
-  /** Tells the breaker how a try ended that it was not asked for. Once the circuit has opened, it is of the past. */
+  /** Tells the breaker the result of a try that did not go through it. Once the circuit is open, that result is stale. */
   const settle = (exit: Exit.Exit<Answer, TryReason>): Effect.Effect<Answer, TryReason> => {
     const outcome = classify(exit)
     if (isSound || outcome._tag === "Ignored") return exit

@@ -63,7 +63,7 @@ const holderIn = ({ host, pid, since }: typeof Row.Type): LeaseHolder => ({ host
 
 const isFree = (row: typeof Row.Type) => isGone(row, row.is_expired === 1)
 
-/** Takes the lease where it is free. Where somebody else was quicker, there is something else to see then. */
+/** Takes the lease where it is free. Fails with `Overtaken` where somebody else was quicker: the retry then sees who. */
 const take = Effect.fnUntraced(function* (runId: string, leaseId: string, since: string) {
   const sql = yield* client
   const { host, instance, pid } = (yield* ProcessIdentity).self

@@ -77,8 +77,8 @@ export class PageLedger {
   }
 
   /**
-   * The page after the last one opened. What was in flight is told by the letter, not by the page: the service may cut its
-   * pages otherwise when they are read again.
+   * The page after the last one opened. What was in flight is counted in letters, not in pages: when they are read again,
+   * pages may begin and end elsewhere.
    */
   open(page: DeadLetterPage, letters: number): OpenPage {
     const index = this.#position.settledPages + this.#open.length

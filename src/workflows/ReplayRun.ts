@@ -150,7 +150,7 @@ export const start = Effect.fnUntraced(function* (
 
   const report = Effect.suspend(() => (final === undefined ? makeReport("running") : Effect.succeed(final)))
 
-  /** What a run cannot go on after. The first cause is the one that is told, but what went wrong before a mere stop. */
+  /** Ends the run early. The first cause is the one reported, except that a failure takes the place of a mere stop. */
   const halt = (cause: HaltCause) =>
     Effect.sync(() => {
       if (halted === undefined || halted._tag === "RunStopped") halted = cause

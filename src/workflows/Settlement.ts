@@ -72,7 +72,7 @@ export const make = Effect.fnUntraced(function* (run: {
     }
     if (settled.length > 0) {
       yield* watch.settled(settled)
-      // While pages are to come their checkpoint tells of these, too; it is only not left to grow old.
+      // While there are pages to come, the checkpoint before them saves these as well; until then it may be a second old.
       yield* backlog.isComplete ? checkpoint.save : checkpoint.saveStale
     }
     return halt
