@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber } from "effect"
-import type { HttpClientError } from "effect/http"
+import { type HttpClientError, HttpClientRequest } from "effect/http"
 import { TestClock } from "effect/testing"
 import { Fault, type FaultedRequest, FaultPlan } from "../../src/emulator/index.ts"
 import {
+  base,
   firstLetter,
   firstTry,
   json,
@@ -13,6 +14,7 @@ import {
   plan,
   put,
   requestToken,
+  send as request,
   stats,
   token,
   withEmulator
@@ -164,6 +166,24 @@ describe("emulator: faults", () => {
       yield* TestClock.adjust("1 millis")
       assert.strictEqual((yield* list(bearer)).status, 200)
     }).pipe(withEmulator({ faults: plan("outage=1s+3s") }))
+  )
+
+  it.effect.each([
+    ["POST", "/oauth2/token/"],
+    ["POST", "/OAuth2/Token"],
+    ["POST", "//oauth2/token"],
+    ["POST", "/oauth2/tok%65n"],
+    ["GET", "/api/v2/eventbridge/dlq/events/"],
+    ["HEAD", "/api/v2/eventbridge/dlq/events"],
+    ["GET", "/api/v2/eventbridge/subscriptions//x"],
+    ["PATCH", "/api/v2/eventbridge/subscriptions/x"]
+  ] as const)("what no fault strikes is not served: %s %s", ([method, path]) =>
+    Effect.gen(function* () {
+      const answer = yield* request(HttpClientRequest.make(method)(`${base}${path}`))
+      assert.strictEqual(answer.status, 404)
+      assert.strictEqual(json(answer).message, `there is no route ${method} ${path}`)
+      assert.deepStrictEqual((yield* stats).requests, {})
+    }).pipe(withEmulator({ script: () => Fault.ServerError({ status: 503, form: "json" }) }))
   )
 
   // Tokens and lists are answered late by no time at all, which keeps chance from them.
