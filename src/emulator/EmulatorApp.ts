@@ -34,7 +34,10 @@ const explain = <E>(cause: Cause.Cause<E>): Effect.Effect<HttpServerResponse.Htt
 /** The whole emulator as one HTTP effect: faults around the routes, and every answer counted. */
 export const make = Effect.fnUntraced(function* (state: EmulatorState) {
   const { ledger, log } = state
-  const router = yield* HttpRouter.toHttpEffect(Handlers.layer(state))
+  // Ids may be of any length: beyond 100 characters the router would know no route for them.
+  const router = yield* HttpRouter.toHttpEffect(Handlers.layer(state)).pipe(
+    Effect.provideService(HttpRouter.RouterConfig, { maxParamLength: Number.MAX_SAFE_INTEGER })
+  )
   const routes = Effect.catchCause(router, (cause) =>
     Cause.hasInterruptsOnly(cause) ? Effect.interrupt : explain(cause)
   )

@@ -48,6 +48,16 @@ describe("emulator: replays", () => {
     }).pipe(withEmulator())
   )
 
+  const distant = { eventId: "evt_0", topicId: "t".repeat(5000), payload: {} }
+
+  it.effect("are taken whatever the length of the topic id", () =>
+    Effect.gen(function* () {
+      const bearer = yield* token
+      const taken = yield* putBody(bearer, keyOf(distant), replayBody(distant), distant.topicId)
+      assert.strictEqual(taken.status, 200)
+    }).pipe(withEmulator({ topicId: distant.topicId, queue: [distant] }))
+  )
+
   it.effect("are taken again once the key is forgotten", () =>
     Effect.gen(function* () {
       const { bearer, body, key } = yield* replayed
