@@ -32,7 +32,7 @@ export class Emulator extends Context.Service<
     readonly duplicateSubscription: (id: string) => Effect.Effect<Subscription | undefined>
   }
 >()("effect-cxone-eventbridge/emulator/Emulator") {
-  /** Fails only when `options.queue` holds a text that is no JSON. */
+  /** Fails only when `options.queue` holds what is no JSON. */
   static readonly make = Effect.fnUntraced(function* (options: EmulatorOptions = {}) {
     const state = yield* EmulatorState.make(resolve(options))
     const app = yield* EmulatorApp.make(state)

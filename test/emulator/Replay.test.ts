@@ -127,11 +127,16 @@ describe("emulator: replays", () => {
     }).pipe(withEmulator({ queue: [oddLetter] }))
   )
 
-  it.effect("a queue with a text that is no JSON is refused", () =>
+  it.effect.each([
+    ["a text that is no JSON", "{", "it is not JSON"],
+    ["a bigint, which is no JSON", { eventId: "evt_1", payload: { n: 10n } }, "BigInt"],
+    ["a text of more levels than can be written", `${"[".repeat(50_000)}${"]".repeat(50_000)}`, "call stack"]
+  ] as const)("a queue with %s is refused", ([, letter, problem]) =>
     Effect.gen(function* () {
-      const error = yield* Effect.flip(withEmulator({ queue: ["{}", "{"] })(stats))
+      const error = yield* Effect.flip(withEmulator({ queue: ["{}", letter] })(stats))
       assert.strictEqual(error._tag, "InvalidQueue")
-      assert.include(error.message, "letter 1")
+      assert.include(error.message, "letter 1 of the queue is no JSON: ")
+      assert.include(error.message, problem)
     })
   )
 })
