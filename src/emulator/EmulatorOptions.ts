@@ -1,5 +1,7 @@
-import { Duration } from "effect"
+import { Duration, Result, Schema } from "effect"
+import { InvalidConfiguration } from "../domain/InvalidConfiguration.ts"
 import { scopesOf } from "../domain/Operation.ts"
+import { checker, durationOf, Patience, rule, Share } from "../domain/OptionRules.ts"
 import type { DeliveryOption } from "./Delivery.ts"
 import type { FaultScript } from "./Fault.ts"
 import * as FaultPlan from "./FaultPlan.ts"
@@ -53,8 +55,42 @@ export const allScopes: ReadonlyArray<string> = [
 
 export const defaultTopicId = "topic_pub_conversations"
 
-/** The options with the defaults filled in. */
-export const resolve = (options: EmulatorOptions) => ({
+const atLeast0 = (isRight: (value: number) => boolean, message: string) =>
+  Schema.Number.check(rule((value) => value >= 0 && isRight(value), message))
+
+const isKind = Schema.is(Schema.Literals(FaultPlan.faultKinds))
+
+const Rates = Schema.Record(Schema.String, Schema.UndefinedOr(Schema.Struct({ rate: Share }))).check(
+  rule((rates) => Object.keys(rates).every(isKind), `must be of the kinds ${FaultPlan.faultKinds.join(", ")}`),
+  rule(
+    (rates) => Object.values(rates).reduce((sum, given) => sum + (given?.rate ?? 0), 0) <= 1 + 1e-9,
+    "must add up to 1 at most: a request suffers one fault, and the last kinds would never come"
+  )
+)
+
+/** Of the options that could be nonsense without a word: an emulator that fails at nothing, or at everything. */
+const Rules = Schema.Struct({
+  letters: atLeast0((value) => Number.isInteger(value) || value === Infinity, "must be a whole number of 0 or more"),
+  pastRetries: Share,
+  oversize: Share,
+  tokenLifetime: atLeast0(() => true, "must be a number of seconds of 0 or more"),
+  faults: Schema.Struct({ rates: Rates }),
+  keyRetention: Patience
+})
+
+const checkRules = checker(Rules)
+
+/** The options with the defaults filled in; fails with every issue they have. */
+export const resolve = (options: EmulatorOptions): Result.Result<ResolvedOptions, InvalidConfiguration> => {
+  const keyRetention = durationOf(options.keyRetention ?? Duration.infinity)
+  const filled = fill(options)
+  return Result.mapBoth(checkRules({ ...filled, keyRetention }), {
+    onSuccess: (checked) => ({ ...filled, keyRetention: checked.keyRetention }),
+    onFailure: (issues) => new InvalidConfiguration({ issues })
+  })
+}
+
+const fill = (options: EmulatorOptions) => ({
   topicId: options.topicId ?? defaultTopicId,
   letters: options.letters ?? 500,
   queue: options.queue,
@@ -69,8 +105,10 @@ export const resolve = (options: EmulatorOptions) => ({
   pages: options.pages ?? "full",
   faults: options.faults ?? FaultPlan.none,
   script: options.script,
-  keyRetention: Duration.fromInputUnsafe(options.keyRetention ?? Duration.infinity),
   subscriptions: options.subscriptions ?? [],
   delivery: options.delivery ?? {}
 })
-export type ResolvedOptions = ReturnType<typeof resolve>
+
+export interface ResolvedOptions extends ReturnType<typeof fill> {
+  readonly keyRetention: Duration.Duration
+}
