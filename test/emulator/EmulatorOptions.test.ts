@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { type EmulatorOptions, FaultPlan } from "../../src/emulator/index.ts"
-import { stats, withEmulator } from "./Harness.ts"
+import { json, list, stats, token, withEmulator } from "./Harness.ts"
 
 const withRates = (rates: FaultPlan.FaultPlan["rates"]): EmulatorOptions => ({ faults: { seed: 1, rates } })
 
@@ -37,4 +37,23 @@ describe("emulator: options", () => {
     { faults: FaultPlan.all },
     withRates({ "429": { rate: 0.1 }, "5xx": { rate: 0.2 }, slow: { rate: 0.7 } })
   ])("%j is taken", (options) => withEmulator(options)(stats))
+
+  it.effect("what is undefined is left out", () =>
+    Effect.gen(function* () {
+      const bearer = yield* token
+      assert.strictEqual(json(yield* list(bearer)).events.length, 50)
+    }).pipe(
+      withEmulator({
+        topicId: undefined,
+        letters: undefined,
+        queue: undefined,
+        pages: undefined,
+        faults: undefined,
+        script: undefined,
+        keyRetention: undefined,
+        subscriptions: undefined,
+        delivery: { activeAfterPolls: undefined, error: undefined }
+      })
+    )
+  )
 })
