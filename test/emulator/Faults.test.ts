@@ -118,6 +118,16 @@ describe("emulator: faults", () => {
     }).pipe(withFault(Fault.TooManyRequests({ retryAfter: Duration.millis(2001), form })))
   )
 
+  it.effect.each([
+    ["seconds", "253402300799"],
+    ["date", "Fri, 31 Dec 9999 23:59:59 GMT"]
+  ] as const)("429 (%s): a pause without end is the longest that can be told", ([form, header]) =>
+    Effect.gen(function* () {
+      const { send } = yield* replay
+      assert.strictEqual((yield* send).headers["retry-after"], header)
+    }).pipe(withFault(Fault.TooManyRequests({ retryAfter: Duration.infinity, form })))
+  )
+
   it.effect("slow: the answer waits for the clock", () =>
     Effect.gen(function* () {
       const { send } = yield* replay
