@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber } from "effect"
+import { Duration, Effect, Fiber, Option } from "effect"
 import { type HttpClientError, HttpClientRequest } from "effect/http"
 import { TestClock } from "effect/testing"
 import { Fault, type FaultedRequest, FaultPlan } from "../../src/emulator/index.ts"
@@ -136,6 +136,16 @@ describe("emulator: faults", () => {
       assert.isUndefined(fiber.pollUnsafe())
       yield* TestClock.adjust("1 millis")
       assert.strictEqual((yield* Fiber.join(fiber)).status, 200)
+    }).pipe(withFault(Fault.Slow({ delay: Duration.millis(500) })))
+  )
+
+  it.effect("slow: of a client that has given up nothing is taken", () =>
+    Effect.gen(function* () {
+      const { send } = yield* replay
+      const fiber = yield* Effect.forkChild(Effect.timeoutOption(send, "499 millis"))
+      yield* TestClock.adjust("1 minute")
+      assert.isTrue(Option.isNone(yield* Fiber.join(fiber)))
+      assert.deepStrictEqual((yield* stats).deliveries, {})
     }).pipe(withFault(Fault.Slow({ delay: Duration.millis(500) })))
   )
 
