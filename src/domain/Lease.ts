@@ -10,13 +10,13 @@ export const LeaseHolder = Schema.Struct({
 })
 export type LeaseHolder = typeof LeaseHolder.Type
 
-/** As people read it. */
+/** As people read it. A holder that is not known may be of this process: a second run under one id is, as a rule. */
 export const describeHolder = ({ host, pid, since }: LeaseHolder): string =>
-  pid === 0 ? `another process, since ${since}` : `process ${pid} on ${host.split(" ")[0]}, since ${since}`
+  pid === 0 ? `this or another process, since ${since}` : `process ${pid} on ${host.split(" ")[0]}, since ${since}`
 
 /** What to do about a holder, wherever it is. */
 export const waitForHolder =
-  "Wait until that process ends, or end it. What a process has left behind that died is free at once on its own machine, elsewhere after half a minute."
+  "Wait until it is done, or end that process. What a process has left behind that died is free at once on its own machine, elsewhere after half a minute."
 
 /** Another process uses it. */
 export class LeaseHeld extends Schema.TaggedError<LeaseHeld>()("LeaseHeld", {

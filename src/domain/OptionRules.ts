@@ -9,6 +9,8 @@ export const Positive = Schema.Number.check(
   rule((value) => Number.isSafeInteger(value) && value > 0, "must be a whole number above 0")
 )
 
+export const Share = Schema.Number.check(rule((value) => value >= 0 && value <= 1, "must be a share from 0 to 1"))
+
 const duration = (isRight: (value: Duration.Duration) => boolean, message: string) =>
   Schema.Duration.annotate({ message }).check(rule(isRight, message))
 

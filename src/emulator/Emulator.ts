@@ -1,5 +1,6 @@
 import { Clock, Context, Effect, Layer, type Scope } from "effect"
 import { HttpServer, type HttpServerRequest, type HttpServerResponse } from "effect/http"
+import type { InvalidConfiguration } from "../domain/InvalidConfiguration.ts"
 import type { Subscription } from "../domain/Subscription.ts"
 import type { ConnectionReset } from "./ConnectionReset.ts"
 import * as EmulatorApp from "./EmulatorApp.ts"
@@ -32,9 +33,9 @@ export class Emulator extends Context.Service<
     readonly duplicateSubscription: (id: string) => Effect.Effect<Subscription | undefined>
   }
 >()("effect-cxone-eventbridge/emulator/Emulator") {
-  /** Fails only when `options.queue` holds a text that is no JSON. */
+  /** Fails when options make no sense, and when `options.queue` holds what is no JSON. */
   static readonly make = Effect.fnUntraced(function* (options: EmulatorOptions = {}) {
-    const state = yield* EmulatorState.make(resolve(options))
+    const state = yield* EmulatorState.make(yield* Effect.fromResult(resolve(options)))
     const app = yield* EmulatorApp.make(state)
     const { subscriptions } = state
     return Emulator.of({
@@ -47,6 +48,6 @@ export class Emulator extends Context.Service<
     })
   })
 
-  static readonly layer = (options: EmulatorOptions = {}): Layer.Layer<Emulator, InvalidQueue> =>
+  static readonly layer = (options: EmulatorOptions = {}): Layer.Layer<Emulator, InvalidConfiguration | InvalidQueue> =>
     Layer.effect(Emulator, Emulator.make(options)).pipe(Layer.provide(HttpServer.layerServices))
 }

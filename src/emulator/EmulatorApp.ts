@@ -11,6 +11,9 @@ import * as Target from "./Target.ts"
 
 const statsPath = "/__emulator/stats"
 
+const noSuchRoute = ({ method, url }: HttpServerRequest.HttpServerRequest) =>
+  Answers.failure(404, `there is no route ${method} ${Target.pathOf(url)}`)
+
 /** What the router could not answer: requests it has no route for or cannot decode. */
 const explain = <E>(cause: Cause.Cause<E>): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
   for (const reason of cause.reasons) {
@@ -22,7 +25,7 @@ const explain = <E>(cause: Cause.Cause<E>): Effect.Effect<HttpServerResponse.Htt
       HttpServerError.isHttpServerError(reason.error) &&
       reason.error.reason._tag === "RouteNotFound"
     ) {
-      return Effect.succeed(Answers.failure(404, "there is no such route"))
+      return Effect.succeed(noSuchRoute(reason.error.request))
     }
   }
   return Effect.map(HttpServerError.causeResponse(cause), ([response]) => response)
@@ -31,7 +34,10 @@ const explain = <E>(cause: Cause.Cause<E>): Effect.Effect<HttpServerResponse.Htt
 /** The whole emulator as one HTTP effect: faults around the routes, and every answer counted. */
 export const make = Effect.fnUntraced(function* (state: EmulatorState) {
   const { ledger, log } = state
-  const router = yield* HttpRouter.toHttpEffect(Handlers.layer(state))
+  // Ids may be of any length: beyond 100 characters the router would know no route for them.
+  const router = yield* HttpRouter.toHttpEffect(Handlers.layer(state)).pipe(
+    Effect.provideService(HttpRouter.RouterConfig, { maxParamLength: Number.MAX_SAFE_INTEGER })
+  )
   const routes = Effect.catchCause(router, (cause) =>
     Cause.hasInterruptsOnly(cause) ? Effect.interrupt : explain(cause)
   )
@@ -59,11 +65,11 @@ export const make = Effect.fnUntraced(function* (state: EmulatorState) {
 
   return Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest
-    if (request.method === "GET" && Target.pathOf(request.url) === statsPath) {
-      return Answers.json(200, yield* state.stats)
-    }
+    const path = Target.pathOf(request.url)
+    if (request.method === "GET" && path === statsPath) return Answers.json(200, yield* state.stats)
     const target = Target.of(request)
-    if (target === undefined) return yield* routes
+    // The router also takes other spellings of a path and `HEAD`, which no fault would strike.
+    if (target === undefined) return path === Handlers.openapiPath ? yield* routes : noSuchRoute(request)
     return yield* serve(request, target).pipe(
       Effect.tap((response) => Effect.sync(() => log.answered(target.name, String(response.status)))),
       Effect.tapErrorTag("ConnectionReset", () => Effect.sync(() => log.answered(target.name, "reset")))

@@ -1,5 +1,6 @@
 import { Effect, Layer } from "effect"
 import { HttpClient, HttpClientError, HttpServerRequest, HttpServerResponse } from "effect/http"
+import type { InvalidConfiguration } from "../domain/InvalidConfiguration.ts"
 import { Emulator } from "./Emulator.ts"
 import type { EmulatorOptions } from "./EmulatorOptions.ts"
 import type { InvalidQueue } from "./LetterSource.ts"
@@ -30,4 +31,5 @@ export const layer: Layer.Layer<HttpClient.HttpClient, never, Emulator> = Layer.
 /** The client together with an emulator of its own. */
 export const layerEmulator = (
   options: EmulatorOptions = {}
-): Layer.Layer<HttpClient.HttpClient | Emulator, InvalidQueue> => Layer.provideMerge(layer, Emulator.layer(options))
+): Layer.Layer<HttpClient.HttpClient | Emulator, InvalidConfiguration | InvalidQueue> =>
+  Layer.provideMerge(layer, Emulator.layer(options))

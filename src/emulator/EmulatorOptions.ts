@@ -1,5 +1,7 @@
-import { Duration } from "effect"
+import { Duration, Result, Schema } from "effect"
+import { InvalidConfiguration } from "../domain/InvalidConfiguration.ts"
 import { scopesOf } from "../domain/Operation.ts"
+import { checker, durationOf, Patience, rule, Share } from "../domain/OptionRules.ts"
 import type { DeliveryOption } from "./Delivery.ts"
 import type { FaultScript } from "./Fault.ts"
 import * as FaultPlan from "./FaultPlan.ts"
@@ -8,39 +10,39 @@ import type { HeldDefinition } from "./SubscriptionStore.ts"
 /** What the emulator holds and how it behaves. Everything may be left out. */
 export interface EmulatorOptions {
   /** The one topic it knows. Default `topic_pub_conversations`. */
-  readonly topicId?: string
+  readonly topicId?: string | undefined
   /** How many letters the queue holds; each is made when it is asked for. Default 500. */
-  readonly letters?: number
+  readonly letters?: number | undefined
   /** Letters of your own instead: values, or texts of JSON, whose numbers come back digit by digit. */
-  readonly queue?: ReadonlyArray<unknown>
+  readonly queue?: ReadonlyArray<unknown> | undefined
   /** The share of generated letters, 0 to 1, that were retried more often than a replay allows. Default 0. */
-  readonly pastRetries?: number
+  readonly pastRetries?: number | undefined
   /** The share of generated letters, 0 to 1, whose payload is larger than the service takes. Default 0. */
-  readonly oversize?: number
+  readonly oversize?: number | undefined
   /** What generated letters and ragged pages are drawn from. Default 1. */
-  readonly seed?: number
+  readonly seed?: number | undefined
   /** Default `demo`. */
-  readonly clientId?: string
+  readonly clientId?: string | undefined
   /** Default `demo`. */
-  readonly clientSecret?: string
+  readonly clientSecret?: string | undefined
   /** The scopes that the client was granted. Default all four of the service. */
-  readonly scopes?: ReadonlyArray<string>
+  readonly scopes?: ReadonlyArray<string> | undefined
   /** How long a token is taken, in seconds. Default 3600. */
-  readonly tokenLifetime?: number
+  readonly tokenLifetime?: number | undefined
   /** What token answers claim as `expires_in`, whatever it is; `undefined` leaves it out. Default `tokenLifetime`. */
   readonly expiresIn?: unknown
   /** `ragged`: short and empty pages that still carry a token. Default `full`. */
-  readonly pages?: "full" | "ragged"
+  readonly pages?: "full" | "ragged" | undefined
   /** What goes wrong by chance. Default nothing. */
-  readonly faults?: FaultPlan.FaultPlan
+  readonly faults?: FaultPlan.FaultPlan | undefined
   /** What goes wrong by hand; asked before chance. */
-  readonly script?: FaultScript
+  readonly script?: FaultScript | undefined
   /** How long an idempotency key is remembered. Default for ever. */
-  readonly keyRetention?: Duration.Input
+  readonly keyRetention?: Duration.Input | undefined
   /** Subscriptions that it holds from the start, as if they had just been made: `sub_000001` and on. Default none. */
-  readonly subscriptions?: ReadonlyArray<HeldDefinition>
+  readonly subscriptions?: ReadonlyArray<HeldDefinition> | undefined
   /** How delivery turns out, for all or by name. Default pending for two polls, then active. */
-  readonly delivery?: DeliveryOption
+  readonly delivery?: DeliveryOption | undefined
 }
 
 /** Every scope that the service knows. */
@@ -53,8 +55,42 @@ export const allScopes: ReadonlyArray<string> = [
 
 export const defaultTopicId = "topic_pub_conversations"
 
-/** The options with the defaults filled in. */
-export const resolve = (options: EmulatorOptions) => ({
+const atLeast0 = (isRight: (value: number) => boolean, message: string) =>
+  Schema.Number.check(rule((value) => value >= 0 && isRight(value), message))
+
+const isKind = Schema.is(Schema.Literals(FaultPlan.faultKinds))
+
+const Rates = Schema.Record(Schema.String, Schema.UndefinedOr(Schema.Struct({ rate: Share }))).check(
+  rule((rates) => Object.keys(rates).every(isKind), `must be of the kinds ${FaultPlan.faultKinds.join(", ")}`),
+  rule(
+    (rates) => Object.values(rates).reduce((sum, given) => sum + (given?.rate ?? 0), 0) <= 1 + 1e-9,
+    "must add up to 1 at most: a request suffers one fault, and the last kinds would never come"
+  )
+)
+
+/** Of the options that could be nonsense without a word: an emulator that fails at nothing, or at everything. */
+const Rules = Schema.Struct({
+  letters: atLeast0((value) => Number.isInteger(value) || value === Infinity, "must be a whole number of 0 or more"),
+  pastRetries: Share,
+  oversize: Share,
+  tokenLifetime: atLeast0(() => true, "must be a number of seconds of 0 or more"),
+  faults: Schema.Struct({ rates: Rates }),
+  keyRetention: Patience
+})
+
+const checkRules = checker(Rules)
+
+/** The options with the defaults filled in; fails with every issue they have. */
+export const resolve = (options: EmulatorOptions): Result.Result<ResolvedOptions, InvalidConfiguration> => {
+  const keyRetention = durationOf(options.keyRetention ?? Duration.infinity)
+  const filled = fill(options)
+  return Result.mapBoth(checkRules({ ...filled, keyRetention }), {
+    onSuccess: (checked) => ({ ...filled, keyRetention: checked.keyRetention }),
+    onFailure: (issues) => new InvalidConfiguration({ issues })
+  })
+}
+
+const fill = (options: EmulatorOptions) => ({
   topicId: options.topicId ?? defaultTopicId,
   letters: options.letters ?? 500,
   queue: options.queue,
@@ -69,8 +105,10 @@ export const resolve = (options: EmulatorOptions) => ({
   pages: options.pages ?? "full",
   faults: options.faults ?? FaultPlan.none,
   script: options.script,
-  keyRetention: Duration.fromInputUnsafe(options.keyRetention ?? Duration.infinity),
   subscriptions: options.subscriptions ?? [],
   delivery: options.delivery ?? {}
 })
-export type ResolvedOptions = ReturnType<typeof resolve>
+
+export interface ResolvedOptions extends ReturnType<typeof fill> {
+  readonly keyRetention: Duration.Duration
+}

@@ -1,4 +1,4 @@
-import { Effect, Layer, Predicate } from "effect"
+import { Cause, Effect, Layer, Predicate } from "effect"
 import { HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Emulator } from "./Emulator.ts"
 
@@ -24,11 +24,21 @@ const reset = Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
     : Effect.succeed(HttpServerResponse.empty({ status: 502, headers: { connection: "close" } }))
 )
 
+// The client is only answered 500: why would be for nobody to see.
+const tellDefect = (defect: unknown) =>
+  Effect.logError("emulator: a request failed, in its script as a rule", Cause.die(defect))
+
 /** Serves the emulator on the `HttpServer` at hand, without a log line a request. */
 export const layer: Layer.Layer<never, never, HttpServer.HttpServer | Emulator> = Layer.fresh(
   Layer.unwrap(
     Effect.map(Emulator, ({ app }) =>
-      HttpServer.serve(Effect.interruptible(Effect.catchTag(app, "ConnectionReset", () => reset)))
+      HttpServer.serve(
+        app.pipe(
+          Effect.catchTag("ConnectionReset", () => reset),
+          Effect.tapDefect(tellDefect),
+          Effect.interruptible
+        )
+      )
     )
   )
 )

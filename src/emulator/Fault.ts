@@ -22,7 +22,7 @@ export type Fault = Data.TaggedEnum<{
   ResetBefore: {}
   /** The request is served (an event taken, a subscription written), then the connection dies without an answer. */
   ResetAfter: {}
-  /** The answer is right and late. */
+  /** The request is served late, and the answer is right. Of a client that has given up by then nothing is taken. */
   Slow: { readonly delay: Duration.Duration }
   /** The request is served and the connection dies inside the answer's body, or instead of an answer without one. */
   Truncated: {}
@@ -31,7 +31,11 @@ export type Fault = Data.TaggedEnum<{
   /** Every token given so far is revoked before the request is looked at. */
   Revoke: {}
   /** Any answer at all, before the request is looked at. */
-  Answer: { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string }
+  Answer: {
+    readonly status: number
+    readonly headers?: Readonly<Record<string, string>> | undefined
+    readonly body?: string | undefined
+  }
 }>
 export const Fault = Data.taggedEnum<Fault>()
 

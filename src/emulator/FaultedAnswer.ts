@@ -31,6 +31,9 @@ const cut = (response: Response): Response => {
   return HttpServerResponse.text(text.slice(0, text.length >> 1), { contentType: "application/json" })
 }
 
+/** The end of the year 9999, the last that an HTTP date can tell. */
+const lastSecond = 253_402_300_799
+
 const serverErrorTitles = {
   500: "Internal Server Error",
   502: "Bad Gateway",
@@ -51,7 +54,11 @@ export const make = <E, R>(
 ): Effect.Effect<Response, E | ConnectionReset, R> => {
   switch (fault._tag) {
     case "TooManyRequests": {
-      const seconds = Math.ceil(Duration.toMillis(fault.retryAfter) / 1000)
+      // An endless pause is one that clients can read, too.
+      const seconds = Math.min(
+        Math.ceil(Duration.toMillis(fault.retryAfter) / 1000),
+        lastSecond - Math.ceil(now / 1000)
+      )
       // A date has no fractions of a second. Rounded up, nobody who waits for it comes early.
       const deadline = fault.form === "seconds" ? now + seconds * 1000 : Math.ceil(now / 1000 + seconds) * 1000
       state.log.askedToWait(request, deadline)

@@ -168,9 +168,11 @@ const deadLetters = (state: EmulatorState) =>
       )
   )
 
-/** The handlers of every route of `EventBridgeApi`. */
+export const openapiPath = "/openapi.json"
+
+/** The handlers of every route of `EventBridgeApi`, and its document. */
 export const layer = (state: EmulatorState) =>
-  HttpApiBuilder.layer(EventBridgeApi, { openapiPath: "/openapi.json" }).pipe(
+  HttpApiBuilder.layer(EventBridgeApi, { openapiPath }).pipe(
     Layer.provide([oauth(state), deadLetters(state), SubscriptionHandlers.layer(state)]),
     Layer.provide(bearer(state))
   )

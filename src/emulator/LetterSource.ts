@@ -1,11 +1,12 @@
 import { Effect, Predicate, Result, Schema } from "effect"
+import { causesOf } from "../domain/Causes.ts"
 import * as LosslessJson from "../domain/LosslessJson.ts"
 import { maxPayloadBytes } from "../domain/ReplayRequest.ts"
 import type { ResolvedOptions } from "./EmulatorOptions.ts"
 import type { Listing } from "./Listing.ts"
 import * as Seeded from "./Seeded.ts"
 
-/** A text in the queue that is no JSON. */
+/** A letter in the queue that is no JSON: a text, or a value that cannot be written as JSON. */
 export class InvalidQueue extends Schema.TaggedError<InvalidQueue>()("InvalidQueue", {
   index: Schema.Int,
   problem: Schema.String
@@ -105,12 +106,16 @@ const given = (letters: ReadonlyArray<unknown>): LetterSource => {
   return { size: letters.length, at: (index) => letters[index], payloadsOf: (id) => byId.get(id) ?? [] }
 }
 
+/** As pages will hold it. What cannot be written, a `bigint` or a circle, would fail each page it is on. */
+const readLetter = (entry: unknown): Result.Result<unknown, string> =>
+  Result.flatMap(typeof entry === "string" ? LosslessJson.parse(entry) : Result.succeed(entry), (letter) =>
+    Result.map(Result.try({ try: () => JSON.stringify(letter), catch: causesOf }), () => letter)
+  )
+
 export const make = Effect.fnUntraced(function* (options: ResolvedOptions) {
   if (options.queue === undefined) return generated(options)
   const letters = yield* Effect.forEach(options.queue, (entry, index) =>
-    typeof entry === "string"
-      ? Effect.fromResult(Result.mapError(LosslessJson.parse(entry), (problem) => new InvalidQueue({ index, problem })))
-      : Effect.succeed(entry)
+    Effect.fromResult(Result.mapError(readLetter(entry), (problem) => new InvalidQueue({ index, problem })))
   )
   return given(letters)
 })

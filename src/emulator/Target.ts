@@ -59,7 +59,7 @@ const subscriptionTarget = (request: HttpServerRequest.HttpServerRequest, path: 
   }
 }
 
-/** `undefined` for a request that is for none of them: no fault strikes it and it is not counted. */
+/** `undefined` for a request that is for none of them: no fault strikes it, it is not counted, and not served. */
 export const of = (request: HttpServerRequest.HttpServerRequest): Target | undefined => {
   const path = pathOf(request.url)
   const { method } = request

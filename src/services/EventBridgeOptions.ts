@@ -2,7 +2,7 @@ import { type Duration, Option, Redacted, Result, Schema } from "effect"
 import { Url } from "effect/http"
 import ipaddr from "ipaddr.js"
 import type { InvalidConfiguration } from "../domain/InvalidConfiguration.ts"
-import { checker, durationOf, Patience, Pause, Positive, rule, Span } from "../domain/OptionRules.ts"
+import { checker, durationOf, Patience, Pause, Positive, rule, Share, Span } from "../domain/OptionRules.ts"
 import { PathSegment } from "../domain/PathSegment.ts"
 import { defaultRetryPolicy } from "../domain/RetryPolicy.ts"
 import type { Vocabulary } from "../domain/SubscriptionDefinition.ts"
@@ -116,7 +116,6 @@ const HostPattern = Schema.String.check(
 const HeaderValue = Schema.String.check(
   rule((value) => /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value), "must be printable ASCII")
 )
-const Share = Schema.Number.check(rule((value) => value >= 0 && value <= 1, "must be a share from 0 to 1"))
 
 const isPathSegment = Schema.is(PathSegment)
 

@@ -56,7 +56,7 @@ export const make = Effect.fnUntraced(function* (options: {
     Effect.withFiber((fiber) => {
       const { operation, secrets, send, timeout } = attempt
       const start = clock.currentTimeMillisUnsafe()
-      const received = Effect.flatMap(Tracing.request(fiber, send, { operation, resends }), receive)
+      const received = Effect.matchEffect(Tracing.request(fiber, send, { operation, resends }), receiving)
       return Effect.matchEffect(deadlines.within(fiber, received, timeout, late), {
         onSuccess: (answer) => {
           const { body, response } = answer
@@ -89,6 +89,20 @@ export const make = Effect.fnUntraced(function* (options: {
 
 const receive = (response: HttpClientResponse.HttpClientResponse) =>
   Effect.map(response.text, (body) => ({ response, body }))
+
+/** The answer within the failure of a client that fails for a status, as the application's does after `filterStatusOk`. */
+export const answerWithin = (
+  error: HttpClientError.HttpClientError | Schema.SchemaError
+): HttpClientResponse.HttpClientResponse | undefined =>
+  error._tag === "HttpClientError" && error.reason._tag === "StatusCodeError" ? error.reason.response : undefined
+
+const receiving = {
+  onSuccess: receive,
+  onFailure: (error: HttpClientError.HttpClientError | Schema.SchemaError) => {
+    const response = answerWithin(error)
+    return response === undefined ? Effect.fail(error) : receive(response)
+  }
+}
 
 const isSuccess = (status: number): boolean => status >= 200 && status < 300
 

@@ -3,7 +3,7 @@ import { Digest } from "effect/crypto"
 import { HttpClient, type HttpClientError, HttpClientRequest } from "effect/http"
 import { rootMessage } from "../domain/Failure.ts"
 import { ofAnswer, WebhookFailure } from "../domain/WebhookFailure.ts"
-import { retryAfterOf, tooLong } from "./Exchange.ts"
+import { answerWithin, retryAfterOf, tooLong } from "./Exchange.ts"
 import * as Tracing from "./Tracing.ts"
 import * as WebhookSignature from "./WebhookSignature.ts"
 
@@ -33,6 +33,10 @@ export const make = Effect.fnUntraced(function* (options: {
 
   const send = (request: HttpClientRequest.HttpClientRequest) =>
     httpClient.execute(request).pipe(
+      Effect.catch((error) => {
+        const response = answerWithin(error)
+        return response === undefined ? Effect.fail(error) : Effect.succeed(response)
+      }),
       // Read to the end, so that the connection can serve the next.
       Effect.tap(({ text }) => text),
       // Its status is all that is wanted of an answer.

@@ -91,7 +91,10 @@ export class Subscriptions extends Context.Service<
       id: string,
       options?: { readonly schedule?: Schedule.Schedule<unknown> | undefined }
     ) => Stream.Stream<DeliveryStatus, EventBridgeError>
-    /** Tells the registry. A failure is the registry's alone: the subscription is as it was. */
+    /**
+     * Tells the registry; without a `registryUrl` there is none, and nothing is done. A failure is the registry's alone: the
+     * subscription is as it was.
+     */
     readonly syncRegistry: (
       subscriptionId: string,
       state: string

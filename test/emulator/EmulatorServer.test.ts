@@ -1,6 +1,6 @@
 import { NodeHttpServer } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Cause, Effect, Layer, Logger, Result } from "effect"
 import { HttpServer } from "effect/http"
 import { createServer } from "node:http"
 import type { DeadLetter } from "../../src/domain/DeadLetter.ts"
@@ -151,6 +151,20 @@ describe("emulator on a port", () => {
       assert.strictEqual((yield* call("GET", "/sub_000001")).status, 404)
     }).pipe(faulty(Fault.Truncated(), "deleteSubscription"))
   )
+
+  it.live("a script that throws is told in the log, where the client learns nothing", () => {
+    const told: Array<string> = []
+    const logger = Logger.layer([
+      Logger.make(({ cause, logLevel }) => told.push(`${logLevel} ${Cause.pretty(cause).split("\n")[0]}`))
+    ])
+    const script = () => Result.getOrThrowWith(Result.fail("a bug"), (message) => new Error(message))
+    return Effect.gen(function* () {
+      const url = yield* HttpServer.addressFormattedWith(Effect.succeed)
+      const answer = yield* Effect.promise(() => fetch(`${url}/oauth2/token`, { method: "POST" }))
+      assert.strictEqual(answer.status, 500)
+      assert.deepStrictEqual(told, ["Error Error: a bug"])
+    }).pipe(onPort({ script }), Effect.provide(logger))
+  })
 
   it.live("survives every kind at once without a word in the log", () =>
     Effect.gen(function* () {

@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber } from "effect"
-import type { HttpClientError } from "effect/http"
+import { Duration, Effect, Fiber, Option } from "effect"
+import { type HttpClientError, HttpClientRequest } from "effect/http"
 import { TestClock } from "effect/testing"
 import { Fault, type FaultedRequest, FaultPlan } from "../../src/emulator/index.ts"
 import {
+  base,
   firstLetter,
   firstTry,
   json,
@@ -13,6 +14,7 @@ import {
   plan,
   put,
   requestToken,
+  send as request,
   stats,
   token,
   withEmulator
@@ -116,6 +118,16 @@ describe("emulator: faults", () => {
     }).pipe(withFault(Fault.TooManyRequests({ retryAfter: Duration.millis(2001), form })))
   )
 
+  it.effect.each([
+    ["seconds", "253402300799"],
+    ["date", "Fri, 31 Dec 9999 23:59:59 GMT"]
+  ] as const)("429 (%s): a pause without end is the longest that can be told", ([form, header]) =>
+    Effect.gen(function* () {
+      const { send } = yield* replay
+      assert.strictEqual((yield* send).headers["retry-after"], header)
+    }).pipe(withFault(Fault.TooManyRequests({ retryAfter: Duration.infinity, form })))
+  )
+
   it.effect("slow: the answer waits for the clock", () =>
     Effect.gen(function* () {
       const { send } = yield* replay
@@ -124,6 +136,16 @@ describe("emulator: faults", () => {
       assert.isUndefined(fiber.pollUnsafe())
       yield* TestClock.adjust("1 millis")
       assert.strictEqual((yield* Fiber.join(fiber)).status, 200)
+    }).pipe(withFault(Fault.Slow({ delay: Duration.millis(500) })))
+  )
+
+  it.effect("slow: of a client that has given up nothing is taken", () =>
+    Effect.gen(function* () {
+      const { send } = yield* replay
+      const fiber = yield* Effect.forkChild(Effect.timeoutOption(send, "499 millis"))
+      yield* TestClock.adjust("1 minute")
+      assert.isTrue(Option.isNone(yield* Fiber.join(fiber)))
+      assert.deepStrictEqual((yield* stats).deliveries, {})
     }).pipe(withFault(Fault.Slow({ delay: Duration.millis(500) })))
   )
 
@@ -164,6 +186,24 @@ describe("emulator: faults", () => {
       yield* TestClock.adjust("1 millis")
       assert.strictEqual((yield* list(bearer)).status, 200)
     }).pipe(withEmulator({ faults: plan("outage=1s+3s") }))
+  )
+
+  it.effect.each([
+    ["POST", "/oauth2/token/"],
+    ["POST", "/OAuth2/Token"],
+    ["POST", "//oauth2/token"],
+    ["POST", "/oauth2/tok%65n"],
+    ["GET", "/api/v2/eventbridge/dlq/events/"],
+    ["HEAD", "/api/v2/eventbridge/dlq/events"],
+    ["GET", "/api/v2/eventbridge/subscriptions//x"],
+    ["PATCH", "/api/v2/eventbridge/subscriptions/x"]
+  ] as const)("what no fault strikes is not served: %s %s", ([method, path]) =>
+    Effect.gen(function* () {
+      const answer = yield* request(HttpClientRequest.make(method)(`${base}${path}`))
+      assert.strictEqual(answer.status, 404)
+      assert.strictEqual(json(answer).message, `there is no route ${method} ${path}`)
+      assert.deepStrictEqual((yield* stats).requests, {})
+    }).pipe(withEmulator({ script: () => Fault.ServerError({ status: 503, form: "json" }) }))
   )
 
   // Tokens and lists are answered late by no time at all, which keeps chance from them.

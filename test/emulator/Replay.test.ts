@@ -48,6 +48,16 @@ describe("emulator: replays", () => {
     }).pipe(withEmulator())
   )
 
+  const distant = { eventId: "evt_0", topicId: "t".repeat(5000), payload: {} }
+
+  it.effect("are taken whatever the length of the topic id", () =>
+    Effect.gen(function* () {
+      const bearer = yield* token
+      const taken = yield* putBody(bearer, keyOf(distant), replayBody(distant), distant.topicId)
+      assert.strictEqual(taken.status, 200)
+    }).pipe(withEmulator({ topicId: distant.topicId, queue: [distant] }))
+  )
+
   it.effect("are taken again once the key is forgotten", () =>
     Effect.gen(function* () {
       const { bearer, body, key } = yield* replayed
@@ -117,11 +127,16 @@ describe("emulator: replays", () => {
     }).pipe(withEmulator({ queue: [oddLetter] }))
   )
 
-  it.effect("a queue with a text that is no JSON is refused", () =>
+  it.effect.each([
+    ["a text that is no JSON", "{", "it is not JSON"],
+    ["a bigint, which is no JSON", { eventId: "evt_1", payload: { n: 10n } }, "BigInt"],
+    ["a text of more levels than can be written", `${"[".repeat(50_000)}${"]".repeat(50_000)}`, "call stack"]
+  ] as const)("a queue with %s is refused", ([, letter, problem]) =>
     Effect.gen(function* () {
-      const error = yield* Effect.flip(withEmulator({ queue: ["{}", "{"] })(stats))
+      const error = yield* Effect.flip(withEmulator({ queue: ["{}", letter] })(stats))
       assert.strictEqual(error._tag, "InvalidQueue")
-      assert.include(error.message, "letter 1")
+      assert.include(error.message, "letter 1 of the queue is no JSON: ")
+      assert.include(error.message, problem)
     })
   )
 })

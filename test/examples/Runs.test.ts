@@ -47,7 +47,7 @@ describe.concurrent("a run and the processes that want it", () => {
       for (const refused of ended.filter((each) => each !== won)) {
         assertRefused(
           refused,
-          /is in use by process \d+ on \S+, since \d{4}-.*\nWait until that process ends, or end it\./
+          /is in use by process \d+ on \S+, since \d{4}-.*\nWait until it is done, or end that process\./
         )
       }
       if (won === undefined) return

@@ -501,6 +501,34 @@ describe("EventBridgeHttp.authorize", () => {
     )
   })
 
+  it.effect.each<[string, () => Answer, string, number, number]>([
+    ["401", () => json({ message: "stale" }, 401), "none", 2, 2],
+    ["409", () => text("", 409), "DuplicateDetected", 1, 1],
+    ["422", () => json({ message: "no" }, 422), "SchemaViolation", 1, 1],
+    ["429 with a pause", () => text("", 429, { "retry-after": "600" }), "RateLimited", 1, 1]
+  ])(
+    "an application's client that fails for a status is understood all the same: %s",
+    ([, answer, expected, times, tokens]) =>
+      Effect.gen(function* () {
+        const reason = yield* Effect.match(timeless(replay()), {
+          onFailure: (error) => error.reason._tag,
+          onSuccess: () => "none"
+        })
+        assert.strictEqual(reason, expected)
+        assert.lengthOf(yield* calls, times)
+        assert.lengthOf(yield* tokenRequests, tokens)
+      }).pipe(
+        Effect.provide(
+          layerHttp().pipe(
+            Layer.provide(
+              Layer.effect(HttpClient.HttpClient, Effect.map(HttpClient.HttpClient, HttpClient.filterStatusOk))
+            )
+          )
+        ),
+        Effect.provide(layerWire(withTokens((_request, index) => (index === 0 ? answer() : json(receipt)))))
+      )
+  )
+
   it.effect("a token given by the application is taken as it is", () =>
     Effect.gen(function* () {
       yield* authorize

@@ -51,7 +51,7 @@ describe("FileLease", () => {
         error.message,
         "/state/audit.jsonl is in use by process 4711 on build-3, since 2024-05-11T09:15:22.103Z"
       )
-      assert.include(error.hint, "Wait until that process ends, or end it.")
+      assert.include(error.hint, "Wait until it is done, or end that process.")
       assert.deepStrictEqual(
         yield* FileLease.holder(path).pipe(Effect.provide(machines.layer({ pid: 1 }))),
         Option.some(error.holder)
@@ -137,7 +137,10 @@ describe("FileLease", () => {
         machines.disk.put(`${folder}/3`, content, 7_200_000)
         yield* TestClock.adjust("29 seconds")
         const error = yield* refused(machines, { pid: 2 })
-        assert.strictEqual(error.message, `${path} is in use by another process, since 1970-01-01T02:00:00.000Z`)
+        assert.strictEqual(
+          error.message,
+          `${path} is in use by this or another process, since 1970-01-01T02:00:00.000Z`
+        )
         yield* TestClock.adjust("1 seconds")
         yield* takenBy(machines, { pid: 2 })
       })

@@ -1,7 +1,7 @@
 import { NodeHttpServer } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Redacted } from "effect"
-import { HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { HttpClient, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { createServer } from "node:http"
 import { NodeEventBridge } from "../../src/node/index.ts"
@@ -85,6 +85,17 @@ describe("Webhook", () => {
         []
       )
     }).pipe(Effect.provide(layerWire(() => text("", 204))))
+  )
+
+  it.effect("an application's client that fails for a status is understood all the same", () =>
+    Effect.gen(function* () {
+      const attempt = yield* Effect.flatMap(make(undefined), (prepare) => prepare(message))
+      const failure = yield* Effect.flip(attempt)
+      assert.deepInclude(failure, { detail: "it answered 410", isRetryable: false })
+    }).pipe(
+      Effect.updateService(HttpClient.HttpClient, HttpClient.filterStatusOk),
+      Effect.provide(layerWire(() => text("", 410)))
+    )
   )
 
   it.effect("what cannot be signed is not sent", () =>

@@ -182,9 +182,9 @@ export const storeSuite = (
           error.message,
           options.isShared
             ? /^run night is in progress in process 4711 on build-3, since \d{4}-/
-            : /^run night is in progress in another process, since \d{4}-/
+            : /^run night is in progress in this or another process, since \d{4}-/
         )
-        assert.include(error.hint, "Wait until that process ends, or end it.")
+        assert.include(error.hint, "Wait until it is done, or end that process.")
       }
       yield* Effect.provide(
         Effect.flatMap(Checkpoints, (runs) => Effect.scoped(runs.acquire("day"))),
