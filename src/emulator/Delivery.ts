@@ -3,9 +3,9 @@ import type { DeliveryStatus } from "../domain/Subscription.ts"
 /** How the delivery of a subscription turns out. */
 export interface Delivery {
   /** How many polls find it `pending` before it is `active`, counted anew after each update. Default 2. */
-  readonly activeAfterPolls?: number
+  readonly activeAfterPolls?: number | undefined
   /** It never delivers: its state is `error` from the start, and this its `lastDeliveryError`. */
-  readonly error?: string
+  readonly error?: string | undefined
 }
 
 /** One for all subscriptions, or by name; asked each time, so that a test may change its mind. */

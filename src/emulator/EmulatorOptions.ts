@@ -8,39 +8,39 @@ import type { HeldDefinition } from "./SubscriptionStore.ts"
 /** What the emulator holds and how it behaves. Everything may be left out. */
 export interface EmulatorOptions {
   /** The one topic it knows. Default `topic_pub_conversations`. */
-  readonly topicId?: string
+  readonly topicId?: string | undefined
   /** How many letters the queue holds; each is made when it is asked for. Default 500. */
-  readonly letters?: number
+  readonly letters?: number | undefined
   /** Letters of your own instead: values, or texts of JSON, whose numbers come back digit by digit. */
-  readonly queue?: ReadonlyArray<unknown>
+  readonly queue?: ReadonlyArray<unknown> | undefined
   /** The share of generated letters, 0 to 1, that were retried more often than a replay allows. Default 0. */
-  readonly pastRetries?: number
+  readonly pastRetries?: number | undefined
   /** The share of generated letters, 0 to 1, whose payload is larger than the service takes. Default 0. */
-  readonly oversize?: number
+  readonly oversize?: number | undefined
   /** What generated letters and ragged pages are drawn from. Default 1. */
-  readonly seed?: number
+  readonly seed?: number | undefined
   /** Default `demo`. */
-  readonly clientId?: string
+  readonly clientId?: string | undefined
   /** Default `demo`. */
-  readonly clientSecret?: string
+  readonly clientSecret?: string | undefined
   /** The scopes that the client was granted. Default all four of the service. */
-  readonly scopes?: ReadonlyArray<string>
+  readonly scopes?: ReadonlyArray<string> | undefined
   /** How long a token is taken, in seconds. Default 3600. */
-  readonly tokenLifetime?: number
+  readonly tokenLifetime?: number | undefined
   /** What token answers claim as `expires_in`, whatever it is; `undefined` leaves it out. Default `tokenLifetime`. */
   readonly expiresIn?: unknown
   /** `ragged`: short and empty pages that still carry a token. Default `full`. */
-  readonly pages?: "full" | "ragged"
+  readonly pages?: "full" | "ragged" | undefined
   /** What goes wrong by chance. Default nothing. */
-  readonly faults?: FaultPlan.FaultPlan
+  readonly faults?: FaultPlan.FaultPlan | undefined
   /** What goes wrong by hand; asked before chance. */
-  readonly script?: FaultScript
+  readonly script?: FaultScript | undefined
   /** How long an idempotency key is remembered. Default for ever. */
-  readonly keyRetention?: Duration.Input
+  readonly keyRetention?: Duration.Input | undefined
   /** Subscriptions that it holds from the start, as if they had just been made: `sub_000001` and on. Default none. */
-  readonly subscriptions?: ReadonlyArray<HeldDefinition>
+  readonly subscriptions?: ReadonlyArray<HeldDefinition> | undefined
   /** How delivery turns out, for all or by name. Default pending for two polls, then active. */
-  readonly delivery?: DeliveryOption
+  readonly delivery?: DeliveryOption | undefined
 }
 
 /** Every scope that the service knows. */

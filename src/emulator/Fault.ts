@@ -31,7 +31,11 @@ export type Fault = Data.TaggedEnum<{
   /** Every token given so far is revoked before the request is looked at. */
   Revoke: {}
   /** Any answer at all, before the request is looked at. */
-  Answer: { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string }
+  Answer: {
+    readonly status: number
+    readonly headers?: Readonly<Record<string, string>> | undefined
+    readonly body?: string | undefined
+  }
 }>
 export const Fault = Data.taggedEnum<Fault>()
 
