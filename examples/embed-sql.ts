@@ -17,5 +17,6 @@ const Live = EventBridge.layerConfig().pipe(
 program.pipe(
   Effect.provide(Live),
   Effect.tapError(({ message }) => Console.error(message)),
+  Effect.tapDefect((defect) => Console.error(defect)),
   NodeRuntime.runMain({ disableErrorReporting: true })
 )

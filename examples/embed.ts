@@ -18,5 +18,6 @@ const Live = EventBridge.layerConfig().pipe(
 program.pipe(
   Effect.provide(Live),
   Effect.tapError((error) => Console.error("hint" in error ? `${error.message}\n${error.hint}` : error.message)),
+  Effect.tapDefect((defect) => Console.error(defect)),
   NodeRuntime.runMain({ disableErrorReporting: true })
 )

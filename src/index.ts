@@ -71,6 +71,12 @@ export type { VerifyOptions } from "./services/AuditVerifier.ts"
 export * as CheckpointFiles from "./services/CheckpointFiles.ts"
 export * as CheckpointSql from "./services/CheckpointSql.ts"
 export { Checkpoints } from "./services/Checkpoints.ts"
+export {
+  type Authorized,
+  type AuthorizedCall,
+  AuthorizedHttp,
+  type AuthorizedRequest
+} from "./services/AuthorizedHttp.ts"
 export { checkDestination, type DestinationPolicy } from "./services/DestinationGuard.ts"
 export { EventBridgeConfig } from "./services/EventBridgeConfig.ts"
 export type { EventBridgeOptions, Timeouts } from "./services/EventBridgeOptions.ts"
@@ -82,6 +88,7 @@ export {
   type SubscriptionWrite
 } from "./services/EventBridgeHttp.ts"
 export { IdempotencyKeys, type KeyedWrite } from "./services/IdempotencyKeys.ts"
+export type { Lease } from "./services/LeaseKeeper.ts"
 export { type BreakerState, Metrics } from "./services/Metrics.ts"
 export { type Notifications, Notifier, type NotifierOptions } from "./services/Notifier.ts"
 export { ProcessIdentity, ProcessOwner } from "./services/ProcessIdentity.ts"
@@ -95,5 +102,11 @@ export { EventBridge, type Requirements } from "./workflows/EventBridge.ts"
 export { Replay, type RunRequest, type StartError } from "./workflows/Replay.ts"
 export type { ReplayOptions, RunIdentity } from "./workflows/ReplayOptions.ts"
 export type { ReplayRun } from "./workflows/ReplayRun.ts"
-export { ApplyIncomplete, type SubscriptionError, type SubscriptionResult } from "./workflows/SubscriptionApply.ts"
+export {
+  type ApplyFailure,
+  ApplyIncomplete,
+  type HeldBack,
+  type SubscriptionError,
+  type SubscriptionResult
+} from "./workflows/SubscriptionApply.ts"
 export { type ConfirmOptions, Subscriptions } from "./workflows/Subscriptions.ts"

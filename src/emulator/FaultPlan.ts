@@ -17,7 +17,7 @@ export type FaultKind = (typeof faultKinds)[number]
 export interface FaultRate {
   readonly rate: number
   /** The pause that 429 asks for (default 1 s), or the delay of `slow` (default 500 ms). */
-  readonly duration?: Duration.Duration
+  readonly duration?: Duration.Duration | undefined
 }
 
 /** Every request is reset or answered 503 from `after` the first request on, `for` as long. */
@@ -33,7 +33,7 @@ export interface Outage {
 export interface FaultPlan {
   readonly seed: number
   readonly rates: Partial<Record<FaultKind, FaultRate>>
-  readonly outage?: Outage
+  readonly outage?: Outage | undefined
 }
 
 /** Nothing goes wrong. */

@@ -26,7 +26,9 @@ export interface EventBridgeOptions {
   /** The destination override of runs that name none. */
   readonly destination?: string | undefined
   /** Where overrides may point; by default nowhere. */
-  readonly destinations?: Partial<DestinationPolicy> | undefined
+  readonly destinations?:
+    | { readonly [List in keyof DestinationPolicy]?: DestinationPolicy[List] | undefined }
+    | undefined
   /** Told of each letter that was sent. https, except on loopback. */
   readonly monitoringUrl?: string | undefined
   /** Signs what the monitoring webhook is told: `whsec_` and the base64 of 24 to 64 bytes. Unsigned by default. */
@@ -36,7 +38,7 @@ export interface EventBridgeOptions {
   /** Signs what the registry is told, like `monitoringSecret`. A secret of its own: who holds one could pass for us. */
   readonly registrySecret?: Redacted.Redacted | undefined
   /** Event types and operators beyond those this library knows: the service may add some. */
-  readonly vocabulary?: Partial<Vocabulary> | undefined
+  readonly vocabulary?: { readonly [List in keyof Vocabulary]?: Vocabulary[List] | undefined } | undefined
   /** Deadlines of one try: 30 s in general, 15 s for a page, 20 s for a replay. */
   readonly timeouts?: { readonly [Call in keyof Timeouts]?: Duration.Input | undefined } | undefined
   readonly retry?:

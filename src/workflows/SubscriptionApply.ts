@@ -19,12 +19,14 @@ export interface SubscriptionResult {
 /** Why a write was not done. */
 export type SubscriptionError = WriteError | AmbiguousName | QuotaExceeded | AuditError
 
-interface Failure {
+/** A write that was tried, and why it was not done. */
+export interface ApplyFailure {
   readonly name: string
   readonly error: SubscriptionError
 }
 
-interface HeldBack {
+/** What was not tried, and why. */
+export interface HeldBack {
   readonly action: SubscriptionAction
   readonly why: string
 }
@@ -32,7 +34,7 @@ interface HeldBack {
 /** Not all of a plan could be done. What was done stays done; the same plan can be applied again. */
 export class ApplyIncomplete extends Data.TaggedError("ApplyIncomplete")<{
   readonly results: ReadonlyArray<SubscriptionResult>
-  readonly failures: ReadonlyArray<Failure>
+  readonly failures: ReadonlyArray<ApplyFailure>
   /**
    * What was not tried because of the failures, and why: deletions after a create or an update that failed, creates that
    * have no room without them, and everything after a record that could not be kept.
@@ -58,7 +60,7 @@ export const applyPlan = Effect.fnUntraced(function* (
   perform: (action: SubscriptionAction) => Effect.Effect<SubscriptionResult, SubscriptionError>
 ) {
   const results: Array<SubscriptionResult> = []
-  const failures: Array<Failure> = []
+  const failures: Array<ApplyFailure> = []
   const heldBack: Array<HeldBack> = []
   let count = existing
   let isDeclaredDone = true

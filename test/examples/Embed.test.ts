@@ -4,6 +4,9 @@ import { join } from "node:path"
 import { folder, root, runShell, word } from "./support/Program.ts"
 import { assertNoStackTrace, environment, foreign } from "./support/Replaying.ts"
 
+/** Run before the program: Web Crypto throws at the first touch. */
+const broken = `Object.defineProperty(globalThis, "crypto", { get() { throw new Error("broken on purpose") } })`
+
 describe("the program of the README", () => {
   const embedded = Effect.fnUntraced(function* (status: number, letters: number) {
     const server = yield* foreign(letters, {
@@ -29,6 +32,19 @@ describe("the program of the README", () => {
       assert.strictEqual(code, 1)
       assert.notInclude(stdout, "delivered")
       assert.match(stderr, /^run incident-4711 halted after \d+ letters: .*FORBIDDEN.*\n\S.*\n$/)
+    })
+  )
+
+  it.live("does not end without a word where something throws", () =>
+    Effect.gen(function* () {
+      const ended = yield* runShell(`cd '${yield* folder}' && exec node '${join(root, "examples/embed.ts")}'`, {
+        CXONE_CLIENT_ID: "demo",
+        CXONE_CLIENT_SECRET: "demo",
+        CXONE_INSTANCE_URL: "http://127.0.0.1:1",
+        NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(broken)}`
+      })
+      assert.strictEqual(ended.code, 1)
+      assert.include(ended.stderr, "broken on purpose")
     })
   )
 })

@@ -235,6 +235,16 @@ describe("EventBridgeConfig.layer", () => {
     })
   )
 
+  it.effect("a list that is undefined is as one that is left out", () =>
+    Effect.gen(function* () {
+      const config = yield* fromOptions({
+        destinations: { allowedHosts: undefined, allowedCidrs: undefined },
+        vocabulary: { eventTypes: undefined, operators: undefined }
+      })
+      assert.deepStrictEqual(config, yield* fromOptions())
+    })
+  )
+
   it.effect.each<[string, Partial<EventBridgeOptions>]>([
     ["clientId", { clientId: "" }],
     ["clientSecret", { clientSecret: Redacted.make(" ") }],
