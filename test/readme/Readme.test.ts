@@ -10,11 +10,14 @@ const asPublished = (code: string): string =>
     .replaceAll(/"(?:\.\.\/)+src\/index\.ts"/g, '"effect-cxone-eventbridge"')
     .replaceAll(/"(?:\.\.\/)+src\/(\w+)\/index\.ts"/g, '"effect-cxone-eventbridge/$1"')
 
-it.effect.each(["examples/embed.ts", "examples/embed-sql.ts", "test/readme/SwappedLayers.test.ts"])(
-  "README shows %s as it is",
-  (path) =>
-    Effect.sync(() => {
-      const blocks = Array.from(read("README.md").matchAll(/```ts\n([\s\S]*?)```/g), ([, code]) => code)
-      assert.include(blocks, asPublished(read(path)))
-    })
+it.effect.each([
+  "examples/embed.ts",
+  "examples/compose.ts",
+  "examples/embed-sql.ts",
+  "test/readme/SwappedLayers.test.ts"
+])("README shows %s as it is", (path) =>
+  Effect.sync(() => {
+    const blocks = Array.from(read("README.md").matchAll(/```ts\n([\s\S]*?)```/g), ([, code]) => code)
+    assert.include(blocks, asPublished(read(path)))
+  })
 )
