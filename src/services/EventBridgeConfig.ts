@@ -63,28 +63,12 @@ export class EventBridgeConfig extends Context.Service<
     }
     const valid = checked.success
     return EventBridgeConfig.of({
+      ...valid,
       baseUrl: valid.baseUrl.replace(/\/+$/, ""),
-      clientId: valid.clientId,
-      clientSecret: options.clientSecret,
-      tokenPath: valid.tokenPath,
-      scopes: valid.scopes,
-      clientName: valid.clientName,
-      topicId: valid.topicId,
-      destination: valid.destination,
-      destinations: valid.destinations,
-      monitoringUrl: valid.monitoringUrl,
-      monitoringSecret: options.monitoringSecret,
-      registryUrl: valid.registryUrl,
-      registrySecret: options.registrySecret,
       vocabulary: {
         eventTypes: [...defaultVocabulary.eventTypes, ...(options.vocabulary?.eventTypes ?? [])],
         operators: [...defaultVocabulary.operators, ...(options.vocabulary?.operators ?? [])]
-      },
-      timeouts: valid.timeouts,
-      retry: valid.retry,
-      rateLimit: valid.rateLimit,
-      breaker: valid.breaker,
-      tracing: valid.tracing
+      }
     })
   })
 

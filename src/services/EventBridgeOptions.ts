@@ -104,9 +104,12 @@ const BaseUrl = Schema.String.check(
 )
 const HttpsUrl = Schema.String.check(rule((value) => URL.parse(value)?.protocol === "https:", "must be an https URL"))
 
-const WebhookSecret = Schema.String.check(
-  rule((value) => Option.isSome(keyOf(value)), "must be whsec_ and the base64 of 24 to 64 bytes")
-)
+const secret = (isRight: (value: string) => boolean, message: string) =>
+  Schema.Redacted(Schema.String)
+    .annotate({ message: "must be a Redacted value" })
+    .check(rule((value) => isRight(Redacted.value(value)), message))
+const ClientSecret = secret((value) => value.trim() !== "", "is missing")
+const WebhookSecret = secret((value) => Option.isSome(keyOf(value)), "must be whsec_ and the base64 of 24 to 64 bytes")
 
 const Cidr = Schema.String.check(rule(ipaddr.isValidCIDR, "must be an address range such as 10.1.0.0/16"))
 const HostPattern = Schema.String.check(
@@ -130,7 +133,7 @@ export const TopicId = Schema.String.check(
 const Rules = Schema.Struct({
   baseUrl: BaseUrl,
   clientId: required("is missing"),
-  clientSecret: required("is missing"),
+  clientSecret: ClientSecret,
   tokenPath: Schema.String.check(rule((value) => /^\/[^\s?#]*$/.test(value), "must be a path such as /oauth2/token")),
   scopes: Schema.Array(Schema.String),
   clientName: HeaderValue,
@@ -150,7 +153,6 @@ const Rules = Schema.Struct({
 
 const checkRules = checker(Rules)
 
-const valueOf = (secret: Redacted.Redacted | undefined) => (secret === undefined ? undefined : Redacted.value(secret))
 /** Checks the options and fills in their defaults; fails with every issue there is, by the name of the option. */
 export const check = (
   options: EventBridgeOptions
@@ -159,7 +161,7 @@ export const check = (
   return checkRules({
     baseUrl: options.baseUrl ?? "https://api.nicecxone.com",
     clientId: options.clientId,
-    clientSecret: Redacted.value(options.clientSecret),
+    clientSecret: options.clientSecret,
     tokenPath: options.tokenPath ?? "/oauth2/token",
     scopes: options.scopes ?? [],
     clientName: options.clientName ?? "effect-cxone-eventbridge",
@@ -170,9 +172,9 @@ export const check = (
       allowedCidrs: destinations?.allowedCidrs ?? []
     },
     monitoringUrl: options.monitoringUrl,
-    monitoringSecret: valueOf(options.monitoringSecret),
+    monitoringSecret: options.monitoringSecret,
     registryUrl: options.registryUrl,
-    registrySecret: valueOf(options.registrySecret),
+    registrySecret: options.registrySecret,
     timeouts: {
       default: durationOf(timeouts?.default ?? "30 seconds"),
       page: durationOf(timeouts?.page ?? "15 seconds"),

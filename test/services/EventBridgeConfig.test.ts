@@ -191,7 +191,7 @@ describe("EventBridgeConfig.layerConfig", () => {
       const options = { monitoringSecret: Redacted.make(webhookSecrets.monitoring) }
       const blank = { ...credentials, MONITORING_WEBHOOK_SECRET: " ", REGISTRY_WEBHOOK_SECRET: "" }
       const config = yield* fromEnvironment(blank, options)
-      assert.strictEqual(config.monitoringSecret, options.monitoringSecret)
+      assert.strictEqual(config.monitoringSecret && Redacted.value(config.monitoringSecret), webhookSecrets.monitoring)
       assert.isUndefined(config.registrySecret)
     })
   )
@@ -248,6 +248,8 @@ describe("EventBridgeConfig.layer", () => {
   it.effect.each<[string, Partial<EventBridgeOptions>]>([
     ["clientId", { clientId: "" }],
     ["clientSecret", { clientSecret: Redacted.make(" ") }],
+    // As JavaScript without types may have it.
+    ["clientSecret", JSON.parse('{ "clientSecret": "plain" }')],
     ["baseUrl", { baseUrl: "http://bus.example.com" }],
     ["baseUrl", { baseUrl: "http://127.0.0.1.example.com" }],
     ["baseUrl", { baseUrl: "http://localhost.example.com" }],
