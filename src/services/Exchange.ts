@@ -46,7 +46,10 @@ export const make = Effect.fnUntraced(function* (options: {
     now: number
   ) => {
     const retryAfter = retryAfterOf(response.headers, now)
-    if (Option.isSome(retryAfter)) health.notePause(operation, now + Duration.toMillis(retryAfter.value))
+    // Capped as for the calls: a probe is waited for by all of them, and one that asks for hours would hold them for hours.
+    if (Option.isSome(retryAfter)) {
+      health.notePause(operation, now + Duration.toMillis(Duration.min(retryAfter.value, maxRetryAfter)))
+    }
     // Before as well as after: where the body is cut, part of a secret would be left.
     const detail = scrub(Failure.detailOfBody(scrub(body, secrets)), secrets)
     return Failure.ofAnswer(operation, { status: response.status, detail, retryAfter }, maxRetryAfter)

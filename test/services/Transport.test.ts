@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Result } from "effect"
+import { Effect, Exit, Fiber, Result } from "effect"
 import { TestClock } from "effect/testing"
 import { EventBridgeHttp, type EventBridgeOptions } from "../../src/index.ts"
 import {
@@ -404,6 +404,25 @@ describe("Transport: breaker", () => {
       assert.lengthOf((yield* allCalls).filter(isProbe), probes)
     }).pipe(
       withHttp(({ body }) => (body.includes("fails") ? text("", 503) : json(receipt)), { retry: { maxRetries: 2 } })
+    )
+  )
+
+  it.effect("a probe that is put off for hours holds back no call for longer than the cap", () =>
+    Effect.gen(function* () {
+      const fiber = yield* Effect.forkChild(replay())
+      yield* TestClock.adjust("3 minutes")
+      assert.deepStrictEqual(fiber.pollUnsafe(), Exit.succeed({ receipt }))
+      const [first, second = 0] = (yield* allCalls).filter(isProbe).map(({ at }) => at)
+      isWithin(first, [500, 1_000])
+      isWithin(second - (first ?? 0), [120_000, 121_000])
+    }).pipe(
+      withService(
+        (request) => {
+          if (isProbe(request)) return text("", 429, { "retry-after": "7200" })
+          return request.at < 60_000 ? text("down", 503) : json(receipt)
+        },
+        { breaker: { failures: 1 } }
+      )
     )
   )
 
