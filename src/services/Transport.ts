@@ -16,6 +16,7 @@ import * as Exchange from "./Exchange.ts"
 import { Metrics } from "./Metrics.ts"
 import * as ServiceBreaker from "./ServiceBreaker.ts"
 import { ServiceHealth } from "./ServiceHealth.ts"
+import * as SteadyClock from "./SteadyClock.ts"
 
 /** What has happened to a call so far. Mutable, and of one call only. */
 export interface Progress {
@@ -28,7 +29,7 @@ export interface Progress {
   tries: number
   /** A try ended such that the service may have taken the request. */
   ambiguous: boolean
-  /** Epoch milliseconds of the start, then of the failures. */
+  /** Milliseconds of the transport's clock: of the start, then of the failures. */
   previousFailureAt: number
   lastFailureAt: number
 }
@@ -57,7 +58,7 @@ export class Transport extends Context.Service<
   }
 >()("effect-cxone-eventbridge/services/Transport") {
   static readonly make = Effect.gen(function* () {
-    const clock = yield* Clock.Clock
+    const clock = SteadyClock.make(yield* Clock.Clock)
     const config = yield* EventBridgeConfig
     const metrics = yield* Metrics
     const limiter = yield* RateLimiter.RateLimiter
@@ -88,8 +89,10 @@ export class Transport extends Context.Service<
               )
             )
           )
-    const exchange = yield* Exchange.make({ health, maxRetryAfter: config.retry.maxRetryAfter })
-    const holdSchedule = whileDown((now) => health.isDownFor(now) < Duration.toMillis(config.breaker.maxWait))
+    const exchange = yield* Exchange.make({ steadyClock: clock, health, maxRetryAfter: config.retry.maxRetryAfter })
+    const holdSchedule = whileDown(
+      () => health.isDownFor(clock.currentTimeMillisUnsafe()) < Duration.toMillis(config.breaker.maxWait)
+    )
     const unavailable = (last: TryReason | undefined) =>
       new ServiceUnavailable({
         waitedMillis: Duration.toMillis(config.breaker.maxWait),
@@ -130,7 +133,7 @@ export class Transport extends Context.Service<
     /** Asks the probe once. A rate limit is an answer, too: who gives it is alive. */
     const ask = (probe: Effect.Effect<Try, EventBridgeError>) =>
       Effect.flatMap(probe, (attempt) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.sleep(health.pauseFor(attempt.operation, now))).pipe(
+        Effect.flatMap(clock.currentTimeMillis, (now) => Effect.sleep(health.pauseFor(attempt.operation, now))).pipe(
           Effect.andThen(breaker.execute(() => exchange(attempt)))
         )
       ).pipe(
@@ -298,12 +301,12 @@ const openFor = ({ reason }: CircuitBreaker.CircuitBreakerError): Duration.Durat
  * Asks again while the service is down. The jitter keeps the calls that wait from all asking for the one probe at once;
  * the exponential keeps them from asking all the time while that probe runs.
  */
-const whileDown = (isWorthWaiting: (now: number) => boolean) =>
+const whileDown = (isWorthWaiting: () => boolean) =>
   Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("500 millis")]).pipe(
     Schedule.jittered,
     Schedule.setInputType<TryReason | EventBridgeError | Held>(),
     Schedule.modifyDelay(({ duration, input }) =>
       Effect.succeed(isHeld(input) ? Duration.sum(duration, input.retryAfter) : duration)
     ),
-    Schedule.while(({ now }) => isWorthWaiting(now))
+    Schedule.while(isWorthWaiting)
   )
