@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Duration, Effect, Exit, Fiber, Option, Result } from "effect"
+import { Effect, Exit, Fiber, Option, Result } from "effect"
 import { TestClock } from "effect/testing"
 import { EventBridgeHttp, type EventBridgeOptions } from "../../src/index.ts"
 import {
@@ -15,6 +15,7 @@ import {
   receipt,
   replayOf,
   type Sent,
+  setClock,
   text,
   withTokens
 } from "./Support.ts"
@@ -51,22 +52,6 @@ const timeless = Effect.fnUntraced(function* <A, E, R>(effect: Effect.Effect<A, 
   yield* TestClock.adjust("1 hour")
   return yield* Fiber.join(fiber)
 })
-
-/** The clock of the machine is set after a while; time goes on as ever. */
-const setClock =
-  (after: Duration.Input, by: Duration.Input) =>
-  <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-    Clock.clockWith((clock) => {
-      const currentTimeMillisUnsafe = (): number => {
-        const now = clock.currentTimeMillisUnsafe()
-        return now < Duration.toMillis(after) ? now : now + Duration.toMillis(by)
-      }
-      return Effect.provideService(effect, Clock.Clock, {
-        ...clock,
-        currentTimeMillisUnsafe,
-        currentTimeMillis: Effect.sync(currentTimeMillisUnsafe)
-      })
-    })
 
 const times = Effect.map(calls, (sent) => sent.map(({ at }) => at))
 

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { Replay, type RunRequest } from "../../src/index.ts"
+import { setClock } from "../services/Support.ts"
 import { start } from "./support/ForeignServer.ts"
 import {
   addsUp,
@@ -16,6 +17,7 @@ import {
   onServer,
   once,
   putRoute,
+  slowService,
   stats,
   tokenRoute,
   topicId
@@ -35,6 +37,18 @@ describe("the letters of a run", () => {
       assert.isAtMost(count(seen.requests, listRoute), 4)
       assert.strictEqual((yield* auditRecords).length, 23)
     }).pipe(Effect.provide(onEmulator({ queue: letters(100) })))
+  )
+
+  it.effect.each(["-2 hours", "2 hours"] as const)(
+    "take the time they take, also where the clock is set by %s meanwhile",
+    (by) =>
+      Effect.gen(function* () {
+        const replay = yield* Replay
+        const report = yield* driven(replay.run({ topicId, concurrency: 4 }))
+        assert.strictEqual(report.success, 40)
+        assert.isAtLeast(report.seconds, 1)
+        assert.isAtMost(report.seconds, 2)
+      }).pipe(Effect.provide(onEmulator(slowService().options)), setClock("500 millis", by))
   )
 
   it.effect("count towards the limit when they are selected, sent or not", () =>
