@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import { Effect, Exit, Fiber, Stream } from "effect"
 import { Replay, type RunRequest } from "../../src/index.ts"
 import { setClock } from "../services/Support.ts"
 import { start } from "./support/ForeignServer.ts"
@@ -7,6 +7,7 @@ import {
   addsUp,
   auditRecords,
   count,
+  drive,
   driven,
   key,
   keys,
@@ -19,6 +20,7 @@ import {
   putRoute,
   slowService,
   stats,
+  steps,
   tokenRoute,
   topicId
 } from "./support/Harness.ts"
@@ -49,6 +51,25 @@ describe("the letters of a run", () => {
         assert.isAtLeast(report.seconds, 1)
         assert.isAtMost(report.seconds, 2)
       }).pipe(Effect.provide(onEmulator(slowService().options)), setClock("500 millis", by))
+  )
+
+  it.effect.each(["-2 hours", "2 hours"] as const)(
+    "keep to a rate limit, and wait no longer for it where the clock is set by %s meanwhile",
+    (by) =>
+      Effect.gen(function* () {
+        const replay = yield* Replay
+        const fiber = yield* Effect.forkChild(replay.run({ topicId, concurrency: 2 }))
+        yield* drive(fiber, { until: steps(600) })
+        const exit = fiber.pollUnsafe()
+        assert.isTrue(exit !== undefined && Exit.isSuccess(exit))
+        const { seconds, success } = yield* Fiber.join(fiber)
+        assert.strictEqual(success, 40)
+        // 42 requests, of which 5 need not wait.
+        assert.isAtLeast(seconds, 7)
+      }).pipe(
+        Effect.provide(onEmulator({ queue: letters(40) }, { rateLimit: { limit: 5, window: "1 second" } })),
+        setClock("3 seconds", by)
+      )
   )
 
   it.effect("count towards the limit when they are selected, sent or not", () =>
