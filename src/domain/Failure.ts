@@ -40,7 +40,8 @@ export const detailOfBody = (body: string): string => {
     Option.fromNullishOr([message, detail, error_description, title, error].find((value) => typeof value === "string"))
   )
   const text = Option.getOrElse(said, () => {
-    const title = /<title[^>]*>([^<]*)<\/title>/i.exec(body)?.[1]
+    // No part of it goes past a "<": else each "<title" of a long page would be followed to the end of the page.
+    const title = /<title[^<>]*>([^<]*)<\/title>/i.exec(body)?.[1]
     return title ?? body.slice(0, 4 * maxDetail).replace(/<[^>]*>/g, " ")
   })
   const line = String(text)

@@ -68,8 +68,38 @@ const respellNames = (text: string): string =>
       : `"${String(JSON.parse(written)).replace(/[^]/g, inEscape)}"${colon}`
   )
 
+const stringNameOrNumber = /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|-?\d[\d.eE+-]*/g
+
+/**
+ * `JSON.parse` takes any nesting, but with a reviver it needs stack for each level: some thousand are too many. Numbers at
+ * risk pass here as strings, told from the others by a first character that all get.
+ */
+const readDeep = (text: string): unknown => {
+  // Fails, if it does, at the position in the text as it came.
+  JSON.parse(text)
+  const marked = text.replace(stringNameOrNumber, (found, written: string | undefined, colon: string | undefined) => {
+    if (written === undefined) return isAtRisk.test(found) ? `"n${found}"` : found
+    return colon === undefined ? `"s${written.slice(1)}` : found
+  })
+  const unmarked = (value: string): unknown => (value.startsWith("n") ? JSON.rawJSON(value.slice(1)) : value.slice(1))
+  const root: { readonly value: unknown } = { value: JSON.parse(marked) }
+  const holders: Array<object> = [root]
+  for (let holder = holders.pop(); holder !== undefined; holder = holders.pop()) {
+    for (const [name, value] of Object.entries(holder)) {
+      if (typeof value === "string") Reflect.set(holder, name, unmarked(value))
+      else if (typeof value === "object" && value !== null) holders.push(value)
+    }
+  }
+  return root.value
+}
+
 const read = (text: string): unknown =>
-  atRisk.test(text) || bareNumber.test(text) ? JSON.parse(text, keepDigits) : JSON.parse(text)
+  atRisk.test(text) || bareNumber.test(text)
+    ? Result.getOrElse(
+        Result.try(() => JSON.parse(text, keepDigits)),
+        () => readDeep(text)
+      )
+    : JSON.parse(text)
 
 /**
  * Parses JSON. Numbers that a double holds are numbers; others are `JSON.rawJSON` values (`JSON.isRawJSON` tells, their

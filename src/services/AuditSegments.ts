@@ -19,6 +19,12 @@ export interface Segment {
 }
 
 /**
+ * What has no end that a chain could go on from: a pipe is not even opened until somebody reads it, and `/dev/full` is read
+ * for ever.
+ */
+const endless = new Set<FileSystem.File.Type>(["BlockDevice", "CharacterDevice", "FIFO", "Socket"])
+
+/**
  * The files of one audit: the one that is written to, and those that have given way to it, `audit.000000012000.jsonl`
  * beside `audit.jsonl`, each named for the number of its last line.
  */
@@ -33,6 +39,10 @@ export const make = Effect.fnUntraced(function* (sink: string) {
 
   // Once: a rename would take a link for the file, and a relative path changes its meaning with the working directory.
   const path = yield* orFail(RealPath.make(sink))
+  const there = yield* Effect.option(fs.stat(path))
+  if (Option.exists(there, ({ type }) => endless.has(type))) {
+    return yield* failure("it is a pipe, a socket or a device", "Name a file.")
+  }
   const folder = paths.dirname(path)
   const { ext, name } = paths.parse(path)
 

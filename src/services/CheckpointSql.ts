@@ -1,6 +1,6 @@
 import { Context, Effect, Layer, Schedule } from "effect"
 import { KeyValueStore } from "effect/persistence"
-import { SqlClient, type SqlError } from "effect/sql"
+import { SqlClient, SqlError } from "effect/sql"
 import { causesOf } from "../domain/Causes.ts"
 import { CheckpointError } from "../domain/ReplayError.ts"
 import { ProcessIdentity } from "./ProcessIdentity.ts"
@@ -18,13 +18,31 @@ export const layer: Layer.Layer<KeyValueStore.KeyValueStore | RunStore, SqlError
     Effect.gen(function* () {
       // Processes that make a table at the same time get into each other's way, IF NOT EXISTS or not.
       yield* Effect.retry(SqlLease.makeTable, { times: 3, schedule: Schedule.spaced("200 millis") })
-      const values = KeyValueStore.layerSql({ table })
+      const values = Layer.effect(KeyValueStore.KeyValueStore, Effect.map(KeyValueStore.KeyValueStore, patient)).pipe(
+        Layer.provide(KeyValueStore.layerSql({ table }))
+      )
       return Layer.merge(
         Layer.effect(RunStore, leases),
         Layer.catchCause(values, () => Layer.fresh(values))
       )
     })
   )
+
+/** Three seconds in all: the lease on the run lasts longer. */
+const retries = { times: 5, schedule: Schedule.jittered(Schedule.exponential("100 millis")) }
+
+const isTransient = ({ cause }: KeyValueStore.KeyValueStoreError): boolean =>
+  SqlError.isSqlError(cause) && cause.isRetryable
+
+/**
+ * A checkpoint that could not be written ends its run: not because the database was locked by another run, as SQLite is for
+ * each write, or had a connection cut. To write one again is to write the same row.
+ */
+const patient = (store: KeyValueStore.KeyValueStore) =>
+  KeyValueStore.make({
+    ...store,
+    set: (key, value) => Effect.retry(store.set(key, value), { ...retries, while: isTransient })
+  })
 
 const leases = Effect.gen(function* () {
   const services = Context.pick(SqlClient.SqlClient, ProcessIdentity)(yield* Effect.context<SqlClient.SqlClient>())

@@ -32,10 +32,12 @@ export interface Try {
  * the same request was sent before.
  */
 export const make = Effect.fnUntraced(function* (options: {
+  /** The one that `health` goes by. */
+  readonly steadyClock: Clock.Clock
   readonly health: ServiceHealth
   readonly maxRetryAfter: Duration.Duration
 }) {
-  const { health, maxRetryAfter } = options
+  const { health, maxRetryAfter, steadyClock } = options
   const clock = yield* Clock.Clock
   const deadlines = yield* Deadlines.make
   const metrics = yield* Metrics
@@ -46,7 +48,11 @@ export const make = Effect.fnUntraced(function* (options: {
     now: number
   ) => {
     const retryAfter = retryAfterOf(response.headers, now)
-    if (Option.isSome(retryAfter)) health.notePause(operation, now + Duration.toMillis(retryAfter.value))
+    // Capped as for the calls: a probe is waited for by all of them, and one that asks for hours would hold them for hours.
+    if (Option.isSome(retryAfter)) {
+      const pause = Duration.toMillis(Duration.min(retryAfter.value, maxRetryAfter))
+      health.notePause(operation, steadyClock.currentTimeMillisUnsafe() + pause)
+    }
     // Before as well as after: where the body is cut, part of a secret would be left.
     const detail = scrub(Failure.detailOfBody(scrub(body, secrets)), secrets)
     return Failure.ofAnswer(operation, { status: response.status, detail, retryAfter }, maxRetryAfter)

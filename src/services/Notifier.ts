@@ -9,6 +9,7 @@ import * as RetryPolicy from "../domain/RetryPolicy.ts"
 import type { WebhookFailure } from "../domain/WebhookFailure.ts"
 import { EventBridgeConfig } from "./EventBridgeConfig.ts"
 import { Metrics } from "./Metrics.ts"
+import * as SteadyClock from "./SteadyClock.ts"
 import * as Webhook from "./Webhook.ts"
 import * as WebhookSignature from "./WebhookSignature.ts"
 
@@ -102,6 +103,7 @@ const makeNotifier = Effect.fnUntraced(function* (
   url: string,
   { concurrency, drainTimeout, queueSize, timeout }: typeof Rules.Type
 ) {
+  const clock = SteadyClock.make(yield* Clock.Clock)
   const { monitoringSecret, retry } = yield* EventBridgeConfig
   const metrics = yield* Metrics
   const prepare = yield* Webhook.make({
@@ -114,11 +116,11 @@ const makeNotifier = Effect.fnUntraced(function* (
 
   // The pause the webhook asked for holds for all records: it is not the one record that is too much for it.
   let pausedUntil = 0
-  const awaitPause: Effect.Effect<void> = Effect.flatMap(Clock.currentTimeMillis, (now) =>
+  const awaitPause: Effect.Effect<void> = Effect.flatMap(clock.currentTimeMillis, (now) =>
     now < pausedUntil ? Effect.andThen(Effect.sleep(pausedUntil - now), awaitPause) : Effect.void
   )
   const notePause = ({ retryAfterMillis = 0 }: WebhookFailure) =>
-    Effect.map(Clock.currentTimeMillis, (now) => {
+    Effect.map(clock.currentTimeMillis, (now) => {
       const pause = Math.min(retryAfterMillis, Duration.toMillis(retry.maxRetryAfter))
       pausedUntil = Math.max(pausedUntil, now + pause)
     })
@@ -218,7 +220,7 @@ const makeNotifier = Effect.fnUntraced(function* (
     // Once: what is given up is counted by the drain of the run or by the end of its scope, never by both.
     const close = Effect.uninterruptible(yield* Effect.cached(giveUp))
 
-    const drain = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const drain = Effect.flatMap(clock.currentTimeMillis, (now) => {
       deadline ??= now + Duration.toMillis(drainTimeout)
       return idle.await.pipe(
         Effect.timeoutOption(Math.max(0, deadline - now)),

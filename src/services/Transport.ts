@@ -16,6 +16,7 @@ import * as Exchange from "./Exchange.ts"
 import { Metrics } from "./Metrics.ts"
 import * as ServiceBreaker from "./ServiceBreaker.ts"
 import { ServiceHealth } from "./ServiceHealth.ts"
+import * as SteadyClock from "./SteadyClock.ts"
 
 /** What has happened to a call so far. Mutable, and of one call only. */
 export interface Progress {
@@ -28,9 +29,9 @@ export interface Progress {
   tries: number
   /** A try ended such that the service may have taken the request. */
   ambiguous: boolean
-  /** Epoch milliseconds. */
+  /** Milliseconds of the transport's clock, as the two below. */
   readonly startedAt: number
-  /** Epoch milliseconds of the start, then of the failures. */
+  /** Of the start, then of the failures. */
   previousFailureAt: number
   lastFailureAt: number
 }
@@ -59,7 +60,7 @@ export class Transport extends Context.Service<
   }
 >()("effect-cxone-eventbridge/services/Transport") {
   static readonly make = Effect.gen(function* () {
-    const clock = yield* Clock.Clock
+    const clock = SteadyClock.make(yield* Clock.Clock)
     const config = yield* EventBridgeConfig
     const metrics = yield* Metrics
     const limiter = yield* RateLimiter.RateLimiter
@@ -90,7 +91,7 @@ export class Transport extends Context.Service<
               )
             )
           )
-    const exchange = yield* Exchange.make({ health, maxRetryAfter: config.retry.maxRetryAfter })
+    const exchange = yield* Exchange.make({ steadyClock: clock, health, maxRetryAfter: config.retry.maxRetryAfter })
 
     const rateLimit =
       config.rateLimit === undefined
@@ -125,7 +126,7 @@ export class Transport extends Context.Service<
     /** Asks the probe once. A rate limit is an answer, too: who gives it is alive. */
     const ask = (probe: Effect.Effect<Try, EventBridgeError>) =>
       Effect.flatMap(probe, (attempt) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.sleep(health.pauseFor(attempt.operation, now))).pipe(
+        Effect.flatMap(clock.currentTimeMillis, (now) => Effect.sleep(health.pauseFor(attempt.operation, now))).pipe(
           Effect.andThen(breaker.execute(() => exchange(attempt)))
         )
       ).pipe(
@@ -144,8 +145,8 @@ export class Transport extends Context.Service<
     ) =>
       Effect.suspend(() => {
         let waitedMillis = 0
-        const isWorthWaiting = (now: number): boolean => {
-          waitedMillis = health.isDownFor(now, startedAt)
+        const isWorthWaiting = (): boolean => {
+          waitedMillis = health.isDownFor(clock.currentTimeMillisUnsafe(), startedAt)
           return waitedMillis < Duration.toMillis(config.breaker.maxWait)
         }
         return attempt.pipe(
@@ -312,12 +313,12 @@ const openFor = ({ reason }: CircuitBreaker.CircuitBreakerError): Duration.Durat
  * Asks again while the service is down. The jitter keeps the calls that wait from all asking for the one probe at once;
  * the exponential keeps them from asking all the time while that probe runs.
  */
-const whileDown = (isWorthWaiting: (now: number) => boolean) =>
+const whileDown = (isWorthWaiting: () => boolean) =>
   Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("500 millis")]).pipe(
     Schedule.jittered,
     Schedule.setInputType<TryReason | EventBridgeError | Held>(),
     Schedule.modifyDelay(({ duration, input }) =>
       Effect.succeed(isHeld(input) ? Duration.sum(duration, input.retryAfter) : duration)
     ),
-    Schedule.while(({ now }) => isWorthWaiting(now))
+    Schedule.while(isWorthWaiting)
   )

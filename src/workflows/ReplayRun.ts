@@ -69,7 +69,7 @@ export const start = Effect.fnUntraced(function* (
   } = identity
 
   const { initiatedAt, runId } = origin
-  const claimedAt = clock.currentTimeMillisUnsafe()
+  const claimedAt = clock.monotonicTimeNanosUnsafe()
   const watch = yield* RunWatch.start(runId, options)
   yield* watch.within(http.authorize(["ListDeadLetters", "ReplayEvent"]))
 
@@ -101,7 +101,8 @@ export const start = Effect.fnUntraced(function* (
   let final: ReplayReport | undefined
   let inFlight = 0
 
-  const elapsedMillis = (): number => origin.elapsedMillis + clock.currentTimeMillisUnsafe() - claimedAt
+  const elapsedMillis = (): number =>
+    origin.elapsedMillis + Math.round(Number(clock.monotonicTimeNanosUnsafe() - claimedAt) / 1e6)
 
   const why = (): string | undefined =>
     hasDied ? "a defect ended it, which is in the failure of its outcomes" : halted?.message

@@ -130,6 +130,18 @@ describe("LosslessJson", () => {
     }
   )
 
+  it.each([5_000, 100_000])("keeps digits beside and within a nesting of %d levels", (depth) => {
+    const inner = String.raw`{"__proto__":1e400,"s":"n1\"","n":"-0","1":[0.5,-0,null,true,{}]}`
+    const opening = '{"a":['.repeat(depth)
+    const text = `[12345678901234567890,"s12345678901234567890",${opening}${inner}${"]}".repeat(depth)}]`
+    let value: unknown = parse(text)
+    assert.strictEqual(JSON.stringify(Object(value).slice(0, 2)), text.slice(0, text.indexOf(',{"a"')) + "]")
+    value = Object(value)[2]
+    for (let level = 0; level < depth; level++) value = Object(value).a[0]
+    assert.strictEqual(JSON.stringify(value), JSON.stringify(parse(inner)))
+    assert.deepStrictEqual(LosslessJson.parse(`${text}x`), Result.fail(`it is not JSON at position ${text.length}`))
+  })
+
   it("gives plain numbers where a double holds the value", () => {
     const text = "[0,1,-1,0.5,-0.05,123456789012345,1.25,-20]"
     assert.deepStrictEqual(parse(text), [0, 1, -1, 0.5, -0.05, 123456789012345, 1.25, -20])

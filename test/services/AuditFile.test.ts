@@ -20,6 +20,7 @@ import {
   writeAll
 } from "./support/AuditFiles.ts"
 import { within } from "./support/WorkingDirectory.ts"
+import { execFileSync } from "node:child_process"
 
 const onNode = Effect.provide(NodeEventBridge.layer)
 const write = (entry = record()) => Effect.flatMap(Audit, (audit) => audit.record([entry]))
@@ -269,6 +270,21 @@ describe("Audit.layerFile", () => {
         assert.isAbove(error.detail.length, 0)
         assert.include(error.hint, "writable")
       }
+    }).pipe(onNode)
+  )
+
+  it.live("a pipe or a device is refused, and left as it is", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const folder = folderOf(yield* temporary)
+      yield* fs.symlink("/dev/null", `${folder}/device`)
+      yield* Effect.sync(() => execFileSync("mkfifo", [`${folder}/pipe`]))
+      for (const name of ["device", "pipe"]) {
+        const error = yield* Effect.flip(writeAll(`${folder}/${name}`, ["evt_1"]))
+        assert.instanceOf(error, AuditError)
+        assert.include(error.message, "it is a pipe, a socket or a device")
+      }
+      assert.deepStrictEqual((yield* fs.readDirectory(folder)).toSorted(), ["device", "pipe"])
     }).pipe(onNode)
   )
 

@@ -1,11 +1,13 @@
+import { NodeFileSystem } from "@effect/platform-node"
 import { afterAll, assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Scope } from "effect"
+import { Context, Effect, Exit, Fiber, FileSystem, Layer, Option, Scope } from "effect"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { CheckpointSql, Checkpoints, ProcessIdentity, RunInProgress } from "../../src/index.ts"
 import { database } from "./support/Database.ts"
 import { layerIdentity, type Named } from "./support/Processes.ts"
 import { checkpoint } from "./support/Runs.ts"
+import * as Sqlite from "./support/Sqlite.ts"
 import { storeSuite } from "./support/StoreSuite.ts"
 
 const scope = Effect.runSync(Scope.make())
@@ -144,6 +146,28 @@ describe("runs in a database", () => {
       yield* Effect.provide(age(30), layer)
       yield* Effect.provide(acquire, layer)
     })
+  )
+
+  it.live("a checkpoint waits a while for a database that another run has locked", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const path = `${yield* fs.makeTempDirectoryScoped()}/runs.sqlite`
+      const runs = yield* Layer.build(
+        Checkpoints.layer.pipe(Layer.provide(CheckpointSql.layer), Layer.provide(Sqlite.layer(path)))
+      )
+      const { load, save } = Context.get(runs, Checkpoints)
+      const other = Context.get(yield* Layer.build(Layer.fresh(Sqlite.layer(path))), SqlClient.SqlClient)
+      yield* other`BEGIN IMMEDIATE`
+      const saving = yield* Effect.forkChild(save(checkpoint), { startImmediately: true })
+      yield* Effect.sleep("200 millis")
+      yield* other`COMMIT`
+      yield* Fiber.join(saving)
+      assert.deepStrictEqual(yield* load(checkpoint.runId), Option.some(checkpoint))
+
+      yield* other`BEGIN IMMEDIATE`
+      const error = yield* Effect.flip(save(checkpoint))
+      assert.include(error.message, "database is locked")
+    }).pipe(Effect.provide(NodeFileSystem.layer))
   )
 
   it.live("a database that fails is an error that names the run, the table and the cause", () =>

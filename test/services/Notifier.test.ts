@@ -11,6 +11,7 @@ import {
   layerWire,
   options,
   record,
+  setClock,
   text,
   verified,
   webhookSecret,
@@ -218,6 +219,23 @@ describe("Notifier", () => {
       )
     }).pipe(
       withNotifier((_, index) => (index === 0 ? text("", 429, { "retry-after": "60" }) : json({})), { concurrency: 1 })
+    )
+  )
+
+  it.effect.each(["-2 hours", "2 hours"] as const)("a pause is as long where the clock is set by %s meanwhile", (by) =>
+    Effect.gen(function* () {
+      const { drain, notify } = yield* start
+      for (const id of ids(3)) yield* notify([record(id)])
+      yield* TestClock.adjust("50 seconds")
+      yield* notify([record("evt_3")])
+      yield* TestClock.adjust("9 seconds")
+      assert.lengthOf(yield* sent, 1)
+      yield* TestClock.adjust("2 seconds")
+      assert.lengthOf(yield* sent, 5)
+      assert.deepStrictEqual(yield* drain, { delivered: 4, failed: 0, dropped: 0 })
+    }).pipe(
+      withNotifier((_, index) => (index === 0 ? text("", 429, { "retry-after": "60" }) : json({})), { concurrency: 2 }),
+      setClock("30 seconds", by)
     )
   )
 

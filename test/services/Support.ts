@@ -1,4 +1,4 @@
-import { Clock, Context, type Duration, Effect, Layer, Logger, Predicate, Record, Redacted, Tracer } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Logger, Predicate, Record, Redacted, Tracer } from "effect"
 import { HttpClient, HttpClientError, HttpClientRequest, HttpServerResponse } from "effect/http"
 import { CircuitBreaker, RateLimiter } from "effect/persistence"
 import { Webhook } from "standardwebhooks"
@@ -199,3 +199,19 @@ export const collectSpans = () => {
   })
   return { spans, layer: Layer.succeed(Tracer.Tracer, tracer) }
 }
+
+/** The clock of the machine is set after a while; time goes on as ever. */
+export const setClock =
+  (after: Duration.Input, by: Duration.Input) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Clock.clockWith((clock) => {
+      const currentTimeMillisUnsafe = (): number => {
+        const now = clock.currentTimeMillisUnsafe()
+        return now < Duration.toMillis(after) ? now : now + Duration.toMillis(by)
+      }
+      return Effect.provideService(effect, Clock.Clock, {
+        ...clock,
+        currentTimeMillisUnsafe,
+        currentTimeMillis: Effect.sync(currentTimeMillisUnsafe)
+      })
+    })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Fiber, Result } from "effect"
+import { Clock, Effect, Exit, Fiber, Option, Result } from "effect"
 import { TestClock } from "effect/testing"
 import { EventBridgeHttp, type EventBridgeOptions } from "../../src/index.ts"
 import {
@@ -15,6 +15,7 @@ import {
   receipt,
   replayOf,
   type Sent,
+  setClock,
   text,
   withTokens
 } from "./Support.ts"
@@ -423,6 +424,42 @@ describe("Transport: breaker", () => {
       assert.lengthOf((yield* allCalls).filter(isProbe), probes)
     }).pipe(
       withHttp(({ body }) => (body.includes("fails") ? text("", 503) : json(receipt)), { retry: { maxRetries: 2 } })
+    )
+  )
+
+  it.effect.each(["-2 hours", "30 minutes"] as const)(
+    "a clock set by %s meanwhile makes nobody wait longer, or give up",
+    (by) => {
+      let isDown = true
+      return Effect.gen(function* () {
+        const fiber = yield* Effect.forkChild(Effect.forEach(ids, replay, { concurrency: 10 }))
+        yield* TestClock.adjust("1 minute")
+        isDown = false
+        yield* TestClock.adjust("10 seconds")
+        assert.isTrue(Option.exists(Option.fromUndefinedOr(fiber.pollUnsafe()), Exit.isSuccess))
+      }).pipe(
+        withService(() => (isDown ? text("down", 503) : json({ ...receipt, events: [] }))),
+        setClock("30 seconds", by)
+      )
+    }
+  )
+
+  it.effect("a probe that is put off for hours holds back no call for longer than the cap", () =>
+    Effect.gen(function* () {
+      const fiber = yield* Effect.forkChild(replay())
+      yield* TestClock.adjust("3 minutes")
+      assert.deepStrictEqual(fiber.pollUnsafe(), Exit.succeed({ receipt }))
+      const [first, second = 0] = (yield* allCalls).filter(isProbe).map(({ at }) => at)
+      isWithin(first, [500, 1_000])
+      isWithin(second - (first ?? 0), [119_999, 121_000])
+    }).pipe(
+      withService(
+        (request) => {
+          if (isProbe(request)) return text("", 429, { "retry-after": "7200" })
+          return request.at < 60_000 ? text("down", 503) : json(receipt)
+        },
+        { breaker: { failures: 1 } }
+      )
     )
   )
 

@@ -1,11 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import { Effect, Exit, Fiber, Stream } from "effect"
 import { Replay, type RunRequest } from "../../src/index.ts"
+import { setClock } from "../services/Support.ts"
 import { start } from "./support/ForeignServer.ts"
 import {
   addsUp,
   auditRecords,
   count,
+  drive,
   driven,
   key,
   keys,
@@ -16,7 +18,9 @@ import {
   onServer,
   once,
   putRoute,
+  slowService,
   stats,
+  steps,
   tokenRoute,
   topicId
 } from "./support/Harness.ts"
@@ -35,6 +39,37 @@ describe("the letters of a run", () => {
       assert.isAtMost(count(seen.requests, listRoute), 4)
       assert.strictEqual((yield* auditRecords).length, 23)
     }).pipe(Effect.provide(onEmulator({ queue: letters(100) })))
+  )
+
+  it.effect.each(["-2 hours", "2 hours"] as const)(
+    "take the time they take, also where the clock is set by %s meanwhile",
+    (by) =>
+      Effect.gen(function* () {
+        const replay = yield* Replay
+        const report = yield* driven(replay.run({ topicId, concurrency: 4 }))
+        assert.strictEqual(report.success, 40)
+        assert.isAtLeast(report.seconds, 1)
+        assert.isAtMost(report.seconds, 2)
+      }).pipe(Effect.provide(onEmulator(slowService().options)), setClock("500 millis", by))
+  )
+
+  it.effect.each(["-2 hours", "2 hours"] as const)(
+    "keep to a rate limit, and wait no longer for it where the clock is set by %s meanwhile",
+    (by) =>
+      Effect.gen(function* () {
+        const replay = yield* Replay
+        const fiber = yield* Effect.forkChild(replay.run({ topicId, concurrency: 2 }))
+        yield* drive(fiber, { until: steps(600) })
+        const exit = fiber.pollUnsafe()
+        assert.isTrue(exit !== undefined && Exit.isSuccess(exit))
+        const { seconds, success } = yield* Fiber.join(fiber)
+        assert.strictEqual(success, 40)
+        // 42 requests, of which 5 need not wait.
+        assert.isAtLeast(seconds, 7)
+      }).pipe(
+        Effect.provide(onEmulator({ queue: letters(40) }, { rateLimit: { limit: 5, window: "1 second" } })),
+        setClock("3 seconds", by)
+      )
   )
 
   it.effect("count towards the limit when they are selected, sent or not", () =>
