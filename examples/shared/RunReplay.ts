@@ -1,4 +1,4 @@
-// A run from start to report, with its progress, its exit code, and how to go on with it.
+// A run from start to report, with its progress, its exit code, and how to resume it.
 import { Console, Effect, Option, Ref, Stream } from "effect"
 import { relative } from "node:path"
 import { Replay, ReplayHalted, type ReplayReport, type RunRequest } from "../../src/index.ts"

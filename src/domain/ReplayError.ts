@@ -4,7 +4,7 @@ import { EventBridgeError } from "./EventBridgeError.ts"
 import { describeHolder, LeaseHolder, LeaseLost, waitForHolder } from "./Lease.ts"
 import { ReplayReport } from "./ReplayReport.ts"
 
-/** A record could not be written; what depends on it does not go on. */
+/** A record could not be written; what depends on it stops. */
 export class AuditError extends Schema.TaggedError<AuditError>()("AuditError", {
   /** Where the records go. */
   sink: Schema.String,
@@ -53,7 +53,7 @@ export class RunInProgress extends Schema.TaggedError<RunInProgress>()("RunInPro
   }
 }
 
-/** The run was started with other options than it is asked to go on with. */
+/** The run was started with other options than it is now given. */
 export class CheckpointMismatch extends Schema.TaggedError<CheckpointMismatch>()("CheckpointMismatch", {
   runId: Schema.String,
   differences: Schema.Array(Schema.Struct({ option: Schema.String, started: Schema.String, given: Schema.String }))
@@ -88,7 +88,7 @@ export class InvalidReplayOptions extends Schema.TaggedError<InvalidReplayOption
 
 /** The run was asked to stop: by `ReplayRun.stop`, or by the interruption of the fiber that runs it. */
 export class RunStopped extends Schema.TaggedError<RunStopped>()("RunStopped", {}) {
-  readonly hint = "Run again with the same run id to go on."
+  readonly hint = "Run again with the same run id to resume it."
   override readonly message = "it was asked to stop"
 }
 
@@ -139,7 +139,7 @@ export type HaltCause = typeof HaltCause.Type
 
 /**
  * The run stopped before the end of the queue. Nothing that was not tried is counted as failed; run again with the same
- * run id to go on.
+ * run id to resume it.
  */
 export class ReplayHalted extends Schema.TaggedError<ReplayHalted>()("ReplayHalted", {
   reason: HaltCause,

@@ -47,7 +47,7 @@ export const ReplayReport = Schema.Struct({
    * here was cut off: see `Audit.verify`.
    */
   auditHead: Schema.NullOr(Hash),
-  /** Where the run stopped: pages settled, and for a halted run the token of the page it goes on from, and why. */
+  /** Where the run stopped: pages settled, and for a halted run the token of the page it resumes from, and why. */
   stopped: Schema.Struct({
     pages: Schema.Natural,
     pageToken: Schema.optionalKey(Schema.String),

@@ -3,7 +3,7 @@ import { ReplayReport } from "./ReplayReport.ts"
 import { TallySnapshot } from "./ReplayTally.ts"
 
 /**
- * The options of a run that decide which letters are sent and with which bytes. A run goes on only under the options it
+ * The options of a run that decide which letters are sent and with which bytes. A run is resumed only under the options it
  * was started with; a predicate given in code cannot be compared and is the caller's to keep.
  */
 export const RunOptions = Schema.Struct({
@@ -38,7 +38,7 @@ export const RunCheckpoint = Schema.Struct({
   heldKeys: Schema.Array(Schema.String),
   /** When the last page was settled, ISO 8601; `null` before the first. */
   lastSettledAt: Schema.NullOr(Schema.String),
-  /** Why the run halted; `null` while it goes on, and after it was cut off. */
+  /** Why the run halted; `null` while it runs, and after it was cut off. */
   halted: Schema.NullOr(Schema.String),
   /** Time spent on the run up to here. */
   elapsedMillis: Schema.Finite,

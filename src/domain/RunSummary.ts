@@ -6,7 +6,7 @@ import type { RunCheckpoint } from "./RunCheckpoint.ts"
 
 /**
  * Where a run stands: `running` in a process, `cut-off` by a crash, `halted` for a reason, or `completed`. All but the last
- * go on under the run's id.
+ * can be resumed under the run's id.
  */
 export const RunState = Schema.Literals(["running", "cut-off", "halted", "completed"])
 export type RunState = typeof RunState.Type

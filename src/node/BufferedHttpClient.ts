@@ -114,7 +114,7 @@ const makeArrivals = () => {
   }
 }
 
-/** One request on its way. undici calls each of these at most once, but for interim answers and pieces of the body. */
+/** One request in flight. undici calls each of these at most once, but for interim answers and pieces of the body. */
 class InFlight implements Dispatcher.DispatchHandler {
   readonly #request: Request
   readonly #url: string

@@ -19,7 +19,7 @@ export interface AuditFileOptions {
    * nothing in any of them. Default `always`.
    */
   readonly durability?: "always" | "interval" | "never" | undefined
-  /** When the file gives way to a new one; never by default. The chain goes on across files. */
+  /** When the file is rotated; never by default. The chain continues across files. */
   readonly rotate?:
     | {
         /** Once it holds so many bytes. */
@@ -41,7 +41,7 @@ export const make = Effect.fnUntraced(function* (
 ) {
   yield* Effect.mapError(Effect.fromResult(checkOptions({ rotate })), (issues) => new InvalidConfiguration({ issues }))
   const digest = yield* Digest.Digest
-  const { failure, giveWay, open, orFail, path, resume } = yield* AuditSegments.make(sink)
+  const { failure, open, orFail, path, resume, rotate: rotateSegment } = yield* AuditSegments.make(sink)
   const append = AuditChain.appender(digest)
   const encoder = new TextEncoder()
   const lease = yield* Effect.mapError(FileLease.acquire(path), (error) =>
@@ -93,7 +93,7 @@ export const make = Effect.fnUntraced(function* (
     if (!Option.contains(nlink, BigInt(0))) return
     broken = failure(
       "it was removed, or another file was put in its place, while it was written to: the latest records are lost",
-      "Find out what removes it; a run that goes on begins a new file, and a new chain."
+      "Find out what removes it. A run that is resumed begins a new file, and a new chain."
     )
     return yield* broken
   })
@@ -103,7 +103,7 @@ export const make = Effect.fnUntraced(function* (
     if (segment !== undefined && isDue(day, segment)) {
       // Asked a second time, a disk that has failed to sync may say that all is well.
       yield* sync(segment)
-      yield* giveWay(segment, head)
+      yield* rotateSegment(segment, head)
       segment = undefined
     }
     return (segment ??= yield* Scope.provide(open, files))

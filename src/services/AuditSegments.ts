@@ -106,7 +106,7 @@ export const make = Effect.fnUntraced(function* (sink: string) {
     )
   })
 
-  /** Opens the file where its chain goes on. */
+  /** Opens the file to continue its chain. */
   const resume = Effect.gen(function* () {
     const segment = yield* open
     const { head, size, torn } = yield* tailOf(path, segment.size)
@@ -115,7 +115,7 @@ export const make = Effect.fnUntraced(function* (sink: string) {
   })
 
   /** Closes the file and gives it the name of those that are full. What is written next belongs into a new one. */
-  const giveWay = Effect.fnUntraced(function* ({ close, file }: Segment, { seq }: AuditHead) {
+  const rotate = Effect.fnUntraced(function* ({ close, file }: Segment, { seq }: AuditHead) {
     const target = paths.join(folder, nameOf(seq))
     if (yield* orFail(fs.exists(target))) {
       return yield* failure(`it cannot give way, as ${target} is there already`, "Move one of the two away.")
@@ -124,5 +124,5 @@ export const make = Effect.fnUntraced(function* (sink: string) {
     yield* close
   })
 
-  return { path, open, resume, giveWay, failure, orFail }
+  return { path, open, resume, rotate, failure, orFail }
 })

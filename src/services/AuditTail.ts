@@ -30,7 +30,7 @@ const readFrom = Effect.fnUntraced(function* (path: string, offset: number) {
   return bytes
 })
 
-/** Finds where a chain is to go on. Fails in words where the file holds something else. Changes nothing. */
+/** Finds the end of a chain, to append to it. Fails in words where the file holds something else. Changes nothing. */
 export const read = Effect.fnUntraced(function* (
   path: string,
   size: number,

@@ -8,7 +8,7 @@ import * as AuditChain from "./AuditChain.ts"
 export interface VerifyOptions {
   /** The head noted when the audit was written, `auditHead` in a report: shows whether lines up to it were cut off. */
   readonly head?: string | undefined
-  /** The head these files go on from, where those before them are kept elsewhere. By default a chain begins with them. */
+  /** The head of the files before these, where those are kept elsewhere. By default the chain begins with these. */
   readonly after?: string | undefined
 }
 

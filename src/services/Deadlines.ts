@@ -1,6 +1,6 @@
 import { Clock, Duration, Effect, Exit, Fiber, type Scope } from "effect"
 
-/** One effect on its way, to be cut off at a time. */
+/** One effect in flight, to be interrupted at a time. */
 interface Running {
   /** Milliseconds of the monotonic clock: one that is set back must not give anybody more time. */
   readonly at: number
@@ -10,10 +10,10 @@ interface Running {
 }
 
 /**
- * Those of one duration that are on their way. Not a `Set`: the tables a set has outgrown hold on to what was in them, and
+ * Those of one duration that are in flight. Not a `Set`: the tables a set has outgrown hold on to what was in them, and
  * once such a table is old, V8 keeps all of that until it next collects the whole heap.
  */
-class OnTheirWay {
+class InFlight {
   readonly #slots: Array<Running | undefined> = []
   readonly #free: Array<number> = []
 
@@ -54,17 +54,17 @@ export interface Deadlines {
 /**
  * Deadlines for effects that are many, of few different durations, and hardly ever late. `Effect.timeout` starts a timer
  * and two fibers for each of them, a good part of what a request costs; here those of one duration share one
- * timer, set for the first of them that is still on its way.
+ * timer, set for the first of them that is still in flight.
  */
 export const make: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.gen(function* () {
   const clock = yield* Clock.Clock
   const scope = yield* Effect.scope
   const layerContext = yield* Effect.context<never>()
-  const watched = new Map<number, OnTheirWay>()
+  const watched = new Map<number, InFlight>()
   const now = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
   /** Ends once nothing is in flight. All entries have the same duration, so the first to start is the first that is due. */
-  const watch = (millis: number, running: OnTheirWay): Effect.Effect<void> =>
+  const watch = (millis: number, running: InFlight): Effect.Effect<void> =>
     Effect.suspend(() => {
       const first = running.first()
       if (first === undefined) {
@@ -80,9 +80,9 @@ export const make: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.gen(fun
       return watch(millis, running)
     })
 
-  const add = (millis: number, entry: Running): OnTheirWay => {
+  const add = (millis: number, entry: Running): InFlight => {
     const known = watched.get(millis)
-    const running = known ?? new OnTheirWay()
+    const running = known ?? new InFlight()
     running.add(entry)
     if (known === undefined) {
       watched.set(millis, running)

@@ -22,7 +22,7 @@ export class Metrics extends Context.Service<
     readonly tokenRefresh: (result: "success" | "failure") => Effect.Effect<void>
     /** What the circuit breaker has come to. */
     readonly breaker: (state: BreakerState) => Effect.Effect<void>
-    /** So many more letters are on their way; with a negative number, fewer. */
+    /** So many more letters are in flight; with a negative number, fewer. */
     readonly inFlight: (letters: number) => Effect.Effect<void>
     /** Letters with their final outcomes. */
     readonly letters: (outcomes: ReadonlyArray<ReplayOutcome>) => Effect.Effect<void>

@@ -141,7 +141,7 @@ const makeNotifier = Effect.fnUntraced(function* (
     const deliver = Effect.fnUntraced(
       function* (record: ReplayAuditRecord, ticket: object) {
         const attempt = yield* prepare({
-          // A process that goes on with a run tells some of its letters again: to the receiver it is the same message.
+          // A process that resumes a run tells of some letters again: to the receiver it is the same message.
           identity: [record.run_id, record.idempotency_key, record.status],
           body: { source: "cxone-eventbridge-replayer", type: "replay_status_update", data: record }
         })

@@ -28,7 +28,7 @@ export const ProcessIdentity = Context.Reference<{
 
 /**
  * Whether what the owner holds is free for others. `isExpired`: it has given no sign of life for as long as it may. One
- * that lives is left what it holds, also when it gives none: it may have been stopped, and go on at any moment. Only of
+ * that lives is left what it holds, also when it gives none: it may have been stopped, and continue at any moment. Only of
  * itself a process knows that it would have given one.
  */
 export const isGone = Effect.fnUntraced(function* (owner: ProcessOwner, isExpired: boolean) {

@@ -24,7 +24,7 @@ export const make = (
   options: { readonly clock: Clock.Clock; readonly health: ServiceHealth; readonly key: string }
 ): ServiceBreaker => {
   const { clock, health, key } = options
-  let isSound = false
+  let isKnownClosed = false
   let failures = 0
 
   // A store in memory goes by the clock of whoever asks: set back, it would keep a circuit open for as long.
@@ -40,13 +40,13 @@ export const make = (
     const outcome = outcomeOf(exit)
     health.note(outcome, clock.currentTimeMillisUnsafe())
     if (outcome._tag === "Failure") {
-      isSound = false
+      isKnownClosed = false
       failures++
     }
     return outcome
   }
 
-  const asked = (self: Effect.Effect<Answer, TryReason>) =>
+  const throughBreaker = (self: Effect.Effect<Answer, TryReason>) =>
     Effect.suspend(() => {
       const failuresBefore = failures
       const executed = Clock.clockWith((own) =>
@@ -60,7 +60,7 @@ export const make = (
       return Effect.tap(executed, () =>
         Effect.map(isClosed, (closed) => {
           // A failure meanwhile may have been counted after this success.
-          isSound = closed && failures === failuresBefore
+          isKnownClosed = closed && failures === failuresBefore
         })
       )
     })
@@ -68,7 +68,7 @@ export const make = (
   /** Tells the breaker the result of a try that did not go through it. Once the circuit is open, that result is stale. */
   const settle = (exit: Exit.Exit<Answer, TryReason>): Effect.Effect<Answer, TryReason> => {
     const outcome = classify(exit)
-    if (isSound || outcome._tag === "Ignored") return exit
+    if (isKnownClosed || outcome._tag === "Ignored") return exit
     const told = onClock(breaker.execute(exit, { key, classify: () => outcome }))
     return Effect.flatMap(isClosed, (closed) =>
       closed ? Effect.catchTag(told, "CircuitBreakerError", () => exit) : exit
@@ -81,7 +81,9 @@ export const make = (
   }
 
   const execute = (attempt: Function.LazyArg<Effect.Effect<Answer, TryReason>>) =>
-    Effect.suspend(() => (isSound ? Effect.matchCauseEffect(attempt(), settling) : asked(Effect.suspend(attempt))))
+    Effect.suspend(() =>
+      isKnownClosed ? Effect.matchCauseEffect(attempt(), settling) : throughBreaker(Effect.suspend(attempt))
+    )
 
   return { execute, state }
 }

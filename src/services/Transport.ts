@@ -257,7 +257,7 @@ export class Transport extends Context.Service<
   > = Layer.effect(Transport, Transport.make)
 }
 
-/** A call that is on its way. */
+/** A call in flight. */
 interface Call<A> {
   readonly operation: Operation
   /** One try of it. */

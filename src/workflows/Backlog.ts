@@ -5,7 +5,7 @@ import type { LeftOut, Selected } from "./LetterSelection.ts"
 import type { OpenPage } from "./PageLedger.ts"
 
 /** A letter that was read and has no outcome yet. */
-export interface OnItsWay {
+export interface QueuedLetter {
   readonly page: OpenPage
   /** Counted over the run, from 1. */
   readonly number: number
@@ -20,40 +20,40 @@ export interface OnItsWay {
 const readAhead = 32
 
 /**
- * For each letter that is sent at once: with fewer than `lowMark` that can go, more are announced; with `highMark` that were
- * read, have no outcome and do not wait for their key, reading pauses. Enough for a service that answers at once: whoever
- * sends does so several times while a checkpoint is written or a page is read. What it costs is memory, and that after a
- * crash as many letters count as sent by this run, should somebody else have replayed them meanwhile.
+ * Both times the concurrency. With fewer letters ready than `lowMark`, more are announced; with `highMark` letters read that
+ * have no outcome and do not wait for their key, reading pauses. These are enough for a service that answers at once: each
+ * worker sends several letters while a checkpoint is written or a page is read. Higher marks cost memory, and after a crash
+ * more letters count as possibly sent by this run, should somebody else have replayed them meanwhile.
  */
 const lowMark = 4
 const highMark = 12
 
 /**
- * Letters on their way. Reading goes on while there is room, so that those who send hardly ever wait for a page, while memory
- * stays bounded. A letter that waits for its key keeps nobody from sending another. Mutable, and of one run only.
+ * Letters that were read and have no outcome yet. Pages are read as long as there is room, so that workers hardly ever wait
+ * for one and memory stays bounded. A letter that waits for its key holds up no other. Mutable, and of one run only.
  */
 export class Backlog {
   /** One for each letter that can go. */
-  readonly #turns: Queue.Queue<void, Cause.Done>
-  readonly #ready = MutableList.make<OnItsWay>()
+  readonly #permits: Queue.Queue<void, Cause.Done>
+  readonly #ready = MutableList.make<QueuedLetter>()
   /** Letters whose key has become free: they came before those that are ready, and go first. */
-  readonly #released = MutableList.make<OnItsWay>()
-  readonly #order: KeyOrder<OnItsWay>
+  readonly #released = MutableList.make<QueuedLetter>()
+  readonly #order: KeyOrder<QueuedLetter>
   readonly #room = Latch.makeUnsafe(true)
   readonly #low = Latch.makeUnsafe(true)
   readonly #concurrency: number
   #unfinished = 0
   #isComplete = false
 
-  private constructor(turns: Queue.Queue<void, Cause.Done>, concurrency: number, heldKeys: ReadonlyArray<string>) {
-    this.#turns = turns
+  private constructor(permits: Queue.Queue<void, Cause.Done>, concurrency: number, heldKeys: ReadonlyArray<string>) {
+    this.#permits = permits
     this.#order = new KeyOrder(heldKeys)
     this.#concurrency = concurrency
   }
 
   /** `heldKeys`: of letters that failed in an earlier process of the run. */
   static make(concurrency: number, heldKeys: ReadonlyArray<string>): Effect.Effect<Backlog> {
-    return Effect.map(Queue.unbounded<void, Cause.Done>(), (turns) => new Backlog(turns, concurrency, heldKeys))
+    return Effect.map(Queue.unbounded<void, Cause.Done>(), (permits) => new Backlog(permits, concurrency, heldKeys))
   }
 
   /** Waits until there are few letters left that can go. */
@@ -67,8 +67,8 @@ export class Backlog {
   }
 
   /** The next letter that can go, once there is one. Ends when there will be none. */
-  take(): Effect.Effect<OnItsWay, Cause.Done> {
-    return Effect.flatMap(Queue.take(this.#turns), () => {
+  take(): Effect.Effect<QueuedLetter, Cause.Done> {
+    return Effect.flatMap(Queue.take(this.#permits), () => {
       const released = MutableList.take(this.#released)
       const next = released === MutableList.Empty ? MutableList.take(this.#ready) : released
       if (next === MutableList.Empty) return this.take()
@@ -89,13 +89,13 @@ export class Backlog {
   }
 
   /** Letters that were expected, in queue order. */
-  add(letters: ReadonlyArray<OnItsWay>): void {
+  add(letters: ReadonlyArray<QueuedLetter>): void {
     for (const letter of letters) this.#admit(letter)
     this.#updateRoom()
   }
 
   /** A letter that was taken has its outcome. With `holds`, the later ones of its key are not to be sent. */
-  finish({ key }: OnItsWay, holds: boolean): void {
+  finish({ key }: QueuedLetter, holds: boolean): void {
     this.#unfinished--
     if (key !== undefined && holds) for (const letter of this.#order.hold(key)) this.#holdBack(letter, key)
     if (key !== undefined && !holds) {
@@ -114,10 +114,10 @@ export class Backlog {
 
   /** Nothing more is to be done: whoever takes finds no further letter that is new. */
   close(): void {
-    Queue.endUnsafe(this.#turns)
+    Queue.endUnsafe(this.#permits)
   }
 
-  #admit(letter: OnItsWay): void {
+  #admit(letter: QueuedLetter): void {
     const { key } = letter
     const admitted = key === undefined ? "go" : this.#order.admit(key, letter)
     if (admitted === "go") this.#offer(this.#ready, letter)
@@ -125,17 +125,17 @@ export class Backlog {
   }
 
   /** It still gets an outcome of its own: as a letter that is not sent. */
-  #holdBack(letter: OnItsWay, key: string): void {
+  #holdBack(letter: QueuedLetter, key: string): void {
     const decided = Result.flatMap(letter.decided, (selected) =>
       Result.fail<LeftOut>({ entry: Result.succeed(selected.letter), skip: Skip.HeldBack({ key }) })
     )
     this.#offer(this.#ready, { ...letter, decided, key: undefined })
   }
 
-  #offer(letters: MutableList.MutableList<OnItsWay>, letter: OnItsWay): void {
+  #offer(letters: MutableList.MutableList<QueuedLetter>, letter: QueuedLetter): void {
     MutableList.append(letters, letter)
     this.#updateLow()
-    Queue.offerUnsafe(this.#turns, undefined)
+    Queue.offerUnsafe(this.#permits, undefined)
   }
 
   #updateLow(): void {

@@ -9,9 +9,9 @@ import type { Lease } from "../services/LeaseKeeper.ts"
 import type { PageLedger } from "./PageLedger.ts"
 
 /** What is kept beside the position. */
-export interface Standing {
+export interface RunStatus {
   readonly elapsedMillis: number
-  /** Why the run has stopped; `null` while it goes on. */
+  /** Why the run has stopped; `null` while it runs. */
   readonly halted: string | null
 }
 
@@ -32,9 +32,9 @@ export const make = Effect.fnUntraced(function* (options: {
   readonly origin: RunCheckpoint
   readonly lease: Lease
   readonly ledger: PageLedger
-  readonly standing: () => Standing
+  readonly status: () => RunStatus
 }) {
-  const { lease, ledger, origin, standing } = options
+  const { lease, ledger, origin, status } = options
   const checkpoints = yield* Checkpoints
   const clock = yield* Clock.Clock
   let { lastSettledAt } = origin
@@ -42,7 +42,7 @@ export const make = Effect.fnUntraced(function* (options: {
   let savedAt = clock.monotonicTimeNanosUnsafe()
 
   const write = (report: ReplayReport | null) =>
-    // Whoever has taken the run over goes on from what is kept.
+    // Another process may have taken the run over, and resume from what is kept.
     Effect.flatMap(lease.check, () => {
       const { pageToken, settledPages, startedLetters } = ledger.position
       if (settledPages > keptPages) lastSettledAt = new Date(clock.currentTimeMillisUnsafe()).toISOString()
@@ -50,7 +50,7 @@ export const make = Effect.fnUntraced(function* (options: {
       savedAt = clock.monotonicTimeNanosUnsafe()
       return checkpoints.save({
         ...origin,
-        ...standing(),
+        ...status(),
         settledPages,
         startedLetters,
         pageToken: pageToken ?? null,

@@ -1,9 +1,9 @@
 /**
  * Lets the letters of a key go one after the other, in the order they come. A key takes memory only while a letter of it
- * is on its way, and where one failed and holds back those behind it. Mutable, and of one run only.
+ * is in flight, and where one failed and holds back those behind it. Mutable, and of one run only.
  */
 export class KeyOrder<Item> {
-  /** Keys with a letter on its way, and those that wait behind it. */
+  /** Keys with a letter in flight, and the letters that wait behind it. */
   readonly #busy = new Map<string, Array<Item>>()
   readonly #held: Set<string>
   #waiting = 0
@@ -30,7 +30,7 @@ export class KeyOrder<Item> {
     return "wait"
   }
 
-  /** The letter that was on its way is out of it: the one that goes now. */
+  /** The letter in flight has its outcome. Returns the one that goes next. */
   release(key: string): Item | undefined {
     const next = this.#busy.get(key)?.shift()
     if (next === undefined) this.#busy.delete(key)

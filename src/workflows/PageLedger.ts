@@ -3,7 +3,7 @@ import type { DeadLetterPage } from "../domain/DeadLetterPage.ts"
 import type { ReplayOutcome } from "../domain/ReplayOutcome.ts"
 import { ReplayTally } from "../domain/ReplayTally.ts"
 
-/** A page on its way: how many of its letters have no outcome yet, and what became of the others. */
+/** A page that is not settled: how many of its letters have no outcome yet, and what became of the others. */
 export interface OpenPage {
   readonly index: number
   /** Letters of the run on the pages before it. */
@@ -37,7 +37,7 @@ export class PageLedger {
   readonly settled: ReplayTally
   /**
    * Keys held back by letters of settled pages. Those of unsettled pages are not among them: such a letter is tried again
-   * when the run goes on, and may not be held back by itself.
+   * when the run is resumed, and may not be held back by itself.
    */
   readonly heldKeys: Array<string>
   /** All letters with an outcome, those of unsettled pages too. */

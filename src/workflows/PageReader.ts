@@ -3,7 +3,7 @@ import type { DeadLetterPage } from "../domain/DeadLetterPage.ts"
 import type { EventBridgeError } from "../domain/EventBridgeError.ts"
 import type { LeaseLost } from "../domain/Lease.ts"
 import type { CheckpointError } from "../domain/ReplayError.ts"
-import type { Backlog, OnItsWay } from "./Backlog.ts"
+import type { Backlog, QueuedLetter } from "./Backlog.ts"
 import type { CheckpointWriter } from "./CheckpointWriter.ts"
 import { DeadLetterQueue } from "./DeadLetterQueue.ts"
 import type { LetterSelection } from "./LetterSelection.ts"
@@ -35,7 +35,7 @@ export const make = Effect.fnUntraced(function* (run: {
 }) {
   const { backlog, checkpoint, ledger, letters, selection, watch } = run
   const queue = yield* DeadLetterQueue
-  const unannounced = yield* Queue.unbounded<ReadonlyArray<OnItsWay>, Cause.Done>()
+  const unannounced = yield* Queue.unbounded<ReadonlyArray<QueuedLetter>, Cause.Done>()
   let isAnyPageRead = false
 
   const open = Effect.fnUntraced(function* (page: DeadLetterPage) {
@@ -47,7 +47,7 @@ export const make = Effect.fnUntraced(function* (run: {
     backlog.expect(decided.length)
     yield* Queue.offer(
       unannounced,
-      decided.map((letter, index): OnItsWay => ({
+      decided.map((letter, index): QueuedLetter => ({
         page: opened,
         number: opened.lettersBefore + index + 1,
         decided: letter,

@@ -91,7 +91,7 @@ export class Replay extends Context.Service<
 
     const start = Effect.fnUntraced(function* (request: RunRequest) {
       const selection = yield* ReplayOptions.resolve(request, ReplayOptions.checkRun(request))
-      // A run that has ended, or could not start, is nobody's any more, however long the caller's scope goes on.
+      // A run that has ended, or could not start, keeps no lease, however long the caller's scope stays open.
       const scope = yield* Scope.fork(yield* Effect.scope)
       const run = yield* RunClaim.claim(request, selection.options).pipe(
         Effect.flatMap((claim) =>

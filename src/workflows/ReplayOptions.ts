@@ -39,17 +39,17 @@ export interface ReplayOptions {
   readonly orderOnFailure?: "hold" | "release" | undefined
 }
 
-/** Which run it is, and what may change each time it goes on. */
+/** Which run it is, and what may change each time it is resumed. */
 export interface RunIdentity {
-  /** Names the run. One that was cut off goes on under its id; a new id is made by default. */
+  /** Names the run. One that was cut off is resumed under its id; a new id is made by default. */
   readonly runId?: string | undefined
-  /** Letters on their way at once; up to twelve times as many, and a page, are read ahead and in memory. Default 16. */
+  /** Letters in flight at once; up to twelve times as many, and a page, are read ahead and in memory. Default 16. */
   readonly concurrency?: number | undefined
   /** How long letters in flight may take to finish when the run is stopped or halts. Default 10 s. */
   readonly gracePeriod?: Duration.Input | undefined
   /**
    * The run halts when more than this share of the letters failed (rejected or exhausted), of the last 1,000 sent and
-   * from the 100th on. Default 0.5: with a bad batch in the queue a run goes on, while a wrong destination or a missing
+   * from the 100th on. Default 0.5: with a bad batch in the queue a run continues, while a wrong destination or a missing
    * permission, which fails nearly all, is not found in the morning with every letter burnt. 1 never halts.
    */
   readonly maxFailureShare?: number | undefined

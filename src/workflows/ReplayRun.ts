@@ -10,7 +10,7 @@ import { Audit } from "../services/Audit.ts"
 import { EventBridgeHttp } from "../services/EventBridgeHttp.ts"
 import { Metrics } from "../services/Metrics.ts"
 import { Notifier } from "../services/Notifier.ts"
-import { Backlog, type OnItsWay } from "./Backlog.ts"
+import { Backlog, type QueuedLetter } from "./Backlog.ts"
 import * as CheckpointWriter from "./CheckpointWriter.ts"
 import * as LetterReplay from "./LetterReplay.ts"
 import { LetterSelection } from "./LetterSelection.ts"
@@ -49,7 +49,7 @@ const defaultGracePeriod: Duration.Input = "10 seconds"
  */
 const maxWaiting = 2
 
-/** Starts a run that was claimed, or goes on with it where it was cut off. */
+/** Starts a run that was claimed, or resumes it where it was cut off. */
 export const start = Effect.fnUntraced(function* (
   selection: Selection,
   identity: RunIdentity,
@@ -92,8 +92,8 @@ export const start = Effect.fnUntraced(function* (
   const backlog = yield* Backlog.make(concurrency, origin.heldKeys)
   const notifications = yield* notifier.start
   const halting = yield* Latch.make()
-  const dealt = yield* Queue.bounded<Settlement.Dealt, Cause.Done>(maxWaiting * concurrency)
-  const told = yield* Queue.bounded<ReplayOutcome, EventBridgeError | ReplayHalted | Cause.Done>(concurrency)
+  const processed = yield* Queue.bounded<Settlement.Processed, Cause.Done>(maxWaiting * concurrency)
+  const published = yield* Queue.bounded<ReplayOutcome, EventBridgeError | ReplayHalted | Cause.Done>(concurrency)
 
   let halted: HaltCause | undefined
   let hasDied = false
@@ -133,7 +133,7 @@ export const start = Effect.fnUntraced(function* (
     origin,
     lease,
     ledger,
-    standing: () => ({ elapsedMillis: elapsedMillis(), halted: halted?.message ?? null })
+    status: () => ({ elapsedMillis: elapsedMillis(), halted: halted?.message ?? null })
   })
 
   const reader = yield* PageReader.make({ selection, letters, ledger, backlog, checkpoint, watch })
@@ -165,20 +165,20 @@ export const start = Effect.fnUntraced(function* (
     return metrics.inFlight(more)
   }
 
-  const deal = ({ decided, wasInFlight }: OnItsWay) =>
+  const outcomeOf = ({ decided, wasInFlight }: QueuedLetter) =>
     Result.isSuccess(decided)
       ? replay(decided.success, wasInFlight)
       : Effect.succeed(LetterReplay.leftOut(decided.failure))
 
-  const dealWith = (letter: OnItsWay) => {
+  const processLetter = (letter: QueuedLetter) => {
     ledger.take(letter.number)
-    return Effect.andThen(countInFlight(1), watch.letter(letter.page, letter.decided, deal(letter))).pipe(
-      Effect.flatMap((outcome) => Queue.offer(dealt, { letter, outcome }))
+    return Effect.andThen(countInFlight(1), watch.letter(letter.page, letter.decided, outcomeOf(letter))).pipe(
+      Effect.flatMap((outcome) => Queue.offer(processed, { letter, outcome }))
     )
   }
 
   const worker = backlog.take().pipe(
-    Effect.flatMap((letter) => (halted === undefined ? dealWith(letter) : Effect.void)),
+    Effect.flatMap((letter) => (halted === undefined ? processLetter(letter) : Effect.void)),
     Effect.forever({ disableYield: true }),
     Pull.catchDone(() => Effect.void),
     Effect.catch(halt)
@@ -192,25 +192,25 @@ export const start = Effect.fnUntraced(function* (
   const reading = together(Effect.catch(reader.read, halt), Effect.catch(reader.announce, halt))
 
   const sending = together(Effect.raceFirst(halting.await, reading), workers).pipe(
-    // Letters still in flight then are cut off: not failed, but tried again when the run goes on.
+    // Letters still in flight then are cut off: not failed, but tried again when the run is resumed.
     Effect.raceFirst(Effect.andThen(halting.await, Effect.sleep(gracePeriod))),
-    Effect.ensuring(Queue.end(dealt))
+    Effect.ensuring(Queue.end(processed))
   )
 
-  const settleGroup = (group: ReadonlyArray<Settlement.Dealt>) =>
+  const settleGroup = (group: ReadonlyArray<Settlement.Processed>) =>
     settle(group).pipe(
       Effect.flatMap((tooMany) => (tooMany === undefined ? Effect.void : halt(tooMany))),
       Effect.andThen(Effect.suspend(() => countInFlight(-group.length))),
       Effect.andThen(
         Queue.offerAll(
-          told,
+          published,
           group.map(({ outcome }) => outcome)
         )
       ),
       Effect.catch(halt)
     )
 
-  const settling = Queue.takeAll(dealt).pipe(
+  const settling = Queue.takeAll(processed).pipe(
     Effect.flatMap(settleGroup),
     Effect.forever({ disableYield: true }),
     Pull.catchDone(() => Effect.void)
@@ -243,7 +243,7 @@ export const start = Effect.fnUntraced(function* (
     return yield* new ReplayHalted({ reason, report: final })
   })
 
-  /** Of a defect the failure of `outcomes` tells; here it is only that the run does not go on. */
+  /** The defect itself is the failure of `outcomes`; here only the report is made final. */
   const die = Effect.gen(function* () {
     if (final !== undefined) return
     hasDied = true
@@ -264,7 +264,7 @@ export const start = Effect.fnUntraced(function* (
   let working: Fiber.Fiber<unknown> | undefined
   // Once, however many pull. A fiber of its own: the interruption of whoever pulls does not cut off what is in flight.
   const begin = yield* Effect.cached(
-    Effect.map(Effect.forkDetach(Queue.into(work, told)), (fiber) => {
+    Effect.map(Effect.forkDetach(Queue.into(work, published)), (fiber) => {
       working = fiber
     })
   )
@@ -273,8 +273,8 @@ export const start = Effect.fnUntraced(function* (
   const abandon = Effect.gen(function* () {
     if (working === undefined || working.pollUnsafe() !== undefined) return
     yield* stop
-    // What is still told must find room; a failure of the run is in its report.
-    yield* Effect.exit(Effect.forever(Queue.takeAll(told)))
+    // Outcomes that nobody pulls any more must not block the run; a failure of the run is in its report.
+    yield* Effect.exit(Effect.forever(Queue.takeAll(published)))
     yield* Fiber.await(working)
     const { letters: read, status, stopped } = yield* report
     if (status === "halted") yield* Effect.logInfo(`run ${runId} halted after ${read} letters: ${stopped.why}`)
@@ -291,7 +291,7 @@ export const start = Effect.fnUntraced(function* (
     Effect.gen(function* () {
       yield* Effect.uninterruptible(begin)
       yield* Effect.addFinalizer(() => abandon)
-      return Stream.fromQueue(told)
+      return Stream.fromQueue(published)
     })
   )
 

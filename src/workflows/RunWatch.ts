@@ -9,7 +9,7 @@ import * as Tracing from "../services/Tracing.ts"
 import type { LeftOut, Selected } from "./LetterSelection.ts"
 import type { OpenPage } from "./PageLedger.ts"
 
-/** What those who watch a run get to see: the times of its pages, its letters on their way, and spans where a tracer is. */
+/** What those who watch a run get to see: the times of its pages, its letters in flight, and spans where a tracer is. */
 export interface RunWatch {
   /** Runs as part of the run. */
   readonly within: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
@@ -105,7 +105,7 @@ export const start = Effect.fnUntraced(function* (
     const counts = { letters, success, failed, skipped }
     for (const [name, count] of Object.entries(counts)) span.attribute(`cxone.run.${name}`, count)
     span.attribute("cxone.run.status", status)
-    // What is still open was not settled, and goes on with another process.
+    // What is still open was not settled: another process may resume it.
     yield* Effect.forEach(Array.from(open.keys()), (page) => close(page, exit), { discard: true })
     span.end(yield* Clock.currentTimeNanos, exit)
   })
@@ -129,7 +129,7 @@ export const start = Effect.fnUntraced(function* (
 const eventIdOf = (decided: Result.Result<Selected, LeftOut>): string | undefined =>
   Result.isSuccess(decided) ? decided.success.letter.eventId : Result.merge(decided.failure.entry).eventId
 
-/** What became of the letter. One that failed ends as a failure, although the run goes on. */
+/** What became of the letter. One that failed ends as a failure, although the run continues. */
 const describe = (span: Tracer.Span, outcome: ReplayOutcome) =>
   Effect.map(Clock.currentTimeNanos, (now) => {
     const classification = classificationOf(outcome)

@@ -8,14 +8,14 @@ import type { RunOptions } from "../domain/RunCheckpoint.ts"
 import { Audit } from "../services/Audit.ts"
 import { Metrics } from "../services/Metrics.ts"
 import type { Notifications } from "../services/Notifier.ts"
-import type { Backlog, OnItsWay } from "./Backlog.ts"
+import type { Backlog, QueuedLetter } from "./Backlog.ts"
 import type { CheckpointWriter } from "./CheckpointWriter.ts"
 import type { OpenPage, PageLedger } from "./PageLedger.ts"
 import type { RunWatch } from "./RunWatch.ts"
 
 /** A letter whose outcome is known, and not recorded yet. */
-export interface Dealt {
-  readonly letter: OnItsWay
+export interface Processed {
+  readonly letter: QueuedLetter
   readonly outcome: ReplayOutcome
 }
 
@@ -49,7 +49,7 @@ export const make = Effect.fnUntraced(function* (run: {
     ++heldKeys >= maxHeldKeys ? new TooManyHeldKeys({ keys: heldKeys }) : undefined
 
   return Effect.fnUntraced(function* (
-    group: ReadonlyArray<Dealt>
+    group: ReadonlyArray<Processed>
   ): Effect.fn.Return<HaltCause | undefined, AuditError | CheckpointError | LeaseLost> {
     const about = {
       runId,

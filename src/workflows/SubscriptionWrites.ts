@@ -24,7 +24,7 @@ const maxGenerations = 32
 const maxConflicts = 8
 
 /** The service may take a moment to show what it has done: it is looked at again after 100, 200 and 400 ms. */
-const moment = Schedule.exponential("100 millis").pipe(Schedule.upTo({ times: 3 }))
+const readBackSchedule = Schedule.exponential("100 millis").pipe(Schedule.upTo({ times: 3 }))
 
 const resource = "/api/v2/eventbridge/subscriptions"
 
@@ -45,7 +45,9 @@ export const make = Effect.gen(function* () {
 
   /** The subscription after a write: as wanted, or as it still is when there has been time enough. */
   const readBack = (id: string, definition: SubscriptionDefinition) =>
-    find(id).pipe(Effect.repeat({ schedule: moment, until: Option.exists((held) => isApplied(held, definition)) }))
+    find(id).pipe(
+      Effect.repeat({ schedule: readBackSchedule, until: Option.exists((held) => isApplied(held, definition)) })
+    )
 
   /** The subscription of the name: a 409 tells no id. */
   const readBackByName = (definition: SubscriptionDefinition) =>
@@ -53,7 +55,7 @@ export const make = Effect.gen(function* () {
       const namesakes = held.filter(({ name }) => name === definition.name)
       const applied = namesakes.find((namesake) => isApplied(namesake, definition))
       return Option.fromUndefinedOr(applied ?? namesakes[0])
-    }).pipe(Effect.repeat({ schedule: moment, until: Option.exists((held) => isApplied(held, definition)) }))
+    }).pipe(Effect.repeat({ schedule: readBackSchedule, until: Option.exists((held) => isApplied(held, definition)) }))
 
   const notApplied = (definition: SubscriptionDefinition, id: string, held: Option.Option<Subscription>) =>
     new WriteNotApplied({

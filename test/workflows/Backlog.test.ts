@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Result } from "effect"
 import { ReplayTally } from "../../src/domain/ReplayTally.ts"
-import { Backlog, type OnItsWay } from "../../src/workflows/Backlog.ts"
+import { Backlog, type QueuedLetter } from "../../src/workflows/Backlog.ts"
 import { settle } from "./support/Harness.ts"
 
 const page = {
@@ -13,7 +13,7 @@ const page = {
   heldKeys: [],
   remaining: 0
 }
-const onItsWay = (eventId: string, key?: string): OnItsWay => ({
+const queued = (eventId: string, key?: string): QueuedLetter => ({
   page,
   number: 1,
   decided: Result.succeed({
@@ -23,8 +23,8 @@ const onItsWay = (eventId: string, key?: string): OnItsWay => ({
   wasInFlight: false,
   key
 })
-const many = (size: number, key?: string) => Array.from({ length: size }, (_, index) => onItsWay(`evt_${index}`, key))
-const nameOf = ({ decided }: OnItsWay): string =>
+const many = (size: number, key?: string) => Array.from({ length: size }, (_, index) => queued(`evt_${index}`, key))
+const nameOf = ({ decided }: QueuedLetter): string =>
   Result.match(decided, { onSuccess: ({ letter }) => letter.eventId, onFailure: ({ skip }) => skip._tag })
 
 /** Whether what is waited for is there already. */
@@ -36,7 +36,7 @@ const isThere = Effect.fnUntraced(function* (wait: Effect.Effect<unknown>) {
   return there
 })
 
-const added = (backlog: Backlog, letters: ReadonlyArray<OnItsWay>) => {
+const added = (backlog: Backlog, letters: ReadonlyArray<QueuedLetter>) => {
   backlog.expect(letters.length)
   backlog.add(letters)
 }
@@ -66,7 +66,7 @@ describe("Backlog", () => {
         assert.isTrue(yield* isThere(backlog.room))
         backlog.expect(1)
         assert.isFalse(yield* isThere(backlog.room))
-        const first = onItsWay("first")
+        const first = queued("first")
         backlog.add([first, ...many(23)])
         yield* take(backlog, 24)
         assert.isFalse(yield* isThere(backlog.room))
@@ -90,8 +90,8 @@ describe("Backlog", () => {
   it.effect("hands out one letter of a key at a time, and a released one before those that came later", () =>
     Effect.gen(function* () {
       const backlog = yield* Backlog.make(2, [])
-      const [a1, a2, b1] = [onItsWay("a1", "a"), onItsWay("a2", "a"), onItsWay("b1", "b")]
-      added(backlog, [a1, a2, b1, onItsWay("c")])
+      const [a1, a2, b1] = [queued("a1", "a"), queued("a2", "a"), queued("b1", "b")]
+      added(backlog, [a1, a2, b1, queued("c")])
       assert.deepStrictEqual((yield* take(backlog, 2)).map(nameOf), ["a1", "b1"])
       backlog.finish(a1, false)
       assert.deepStrictEqual((yield* take(backlog, 2)).map(nameOf), ["a2", "c"])
@@ -101,7 +101,7 @@ describe("Backlog", () => {
   it.effect("ends once all pages are there and every letter has its outcome", () =>
     Effect.gen(function* () {
       const backlog = yield* Backlog.make(2, [])
-      const [first, second] = [onItsWay("a1", "a"), onItsWay("a2", "a")]
+      const [first, second] = [queued("a1", "a"), queued("a2", "a")]
       added(backlog, [first, second])
       backlog.complete()
       yield* backlog.take()

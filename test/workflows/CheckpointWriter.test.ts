@@ -32,7 +32,7 @@ it.effect("what has settled is saved when the last checkpoint is a second old, w
         ReplayTally.restore(checkpoint.tally),
         []
       ),
-      standing: () => ({ elapsedMillis: 0, halted: null })
+      status: () => ({ elapsedMillis: 0, halted: null })
     })
     const savedAfter = (millis: number, asked: typeof save) =>
       TestClock.adjust(millis).pipe(
