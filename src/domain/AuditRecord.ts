@@ -47,7 +47,7 @@ const verdictOf: (outcome: ReplayOutcome) => Verdict = ReplayOutcome.$match({
     status: "SKIPPED",
     error_classification: "DUPLICATE_DETECTED",
     latencyMillis,
-    detail: "replayed before this run, by somebody else"
+    detail: "replayed before: by somebody else, or as an entry of the same id"
   }),
   Skipped: ({ skip }): Verdict => ({
     status: "SKIPPED",

@@ -1,6 +1,7 @@
 import { Result, Schema } from "effect"
 import { SchemaJITCompiler } from "effect/schema"
 import { DeadLetter, type UnreadableLetter } from "./DeadLetter.ts"
+import * as PageTokens from "./PageTokens.ts"
 
 /** The answer to a page request. Entries are decoded one by one, so that a bad one does not take its page with it. */
 export const DeadLetterPageBody = Schema.Struct({
@@ -32,6 +33,6 @@ const readLetter = (entry: unknown): Result.Result<DeadLetter, UnreadableLetter>
 
 export const fromBody = (token: string | undefined, body: DeadLetterPageBody): DeadLetterPage => ({
   token,
-  nextPageToken: body.nextPageToken ?? undefined,
+  nextPageToken: PageTokens.next(body.nextPageToken),
   letters: body.events.map(readLetter)
 })

@@ -1,3 +1,7 @@
+/** The token of the next page. `null` and an empty text are how some say that there is none. */
+export const next = (token: string | null | undefined): string | undefined =>
+  token === null || token === "" ? undefined : token
+
 /**
  * Tells whether a page token has come before, in constant memory (Brent's cycle detection): each is compared with the one
  * before it and with a mark that moves on at every power of two, so a circle of n pages is found within 3 n.

@@ -8,6 +8,7 @@ import type { EventBridgeError } from "../domain/EventBridgeError.ts"
 import * as IdempotencyKey from "../domain/IdempotencyKey.ts"
 import * as LosslessJson from "../domain/LosslessJson.ts"
 import type { Operation } from "../domain/Operation.ts"
+import * as PageTokens from "../domain/PageTokens.ts"
 import { PathSegment } from "../domain/PathSegment.ts"
 import { ReplayReceipt, type ReplayRequest } from "../domain/ReplayRequest.ts"
 import { DeliveryStatus, Subscription } from "../domain/Subscription.ts"
@@ -246,5 +247,5 @@ const readSubscriptionPage = reader(SubscriptionPageBody)
 const readSubscriptions = (body: string) =>
   Result.map(readSubscriptionPage(body), ({ nextPageToken, subscriptions }) => ({
     subscriptions,
-    nextPageToken: nextPageToken ?? undefined
+    nextPageToken: PageTokens.next(nextPageToken)
   }))

@@ -59,7 +59,7 @@ const cases: ReadonlyArray<readonly [ReplayOutcome, object]> = [
       ...expected,
       status: "SKIPPED",
       error_classification: "DUPLICATE_DETECTED",
-      detail: "replayed before this run, by somebody else"
+      detail: "replayed before: by somebody else, or as an entry of the same id"
     }
   ],
   [

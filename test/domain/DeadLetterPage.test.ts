@@ -25,9 +25,10 @@ describe("DeadLetterPage", () => {
     assert.isTrue(letters.every(Result.isSuccess))
   })
 
-  it("only the absence of a token ends the list", () => {
+  it("only the absence of a token ends the list, which null and an empty one say as well", () => {
     assert.isUndefined(page().nextPageToken)
     assert.isUndefined(read('{"events":[],"nextPageToken":null}').nextPageToken)
+    assert.isUndefined(read('{"events":[],"nextPageToken":""}').nextPageToken)
     const empty = read('{"events":[],"nextPageToken":"eyJwYWdlIjoxfQ=="}', "before")
     assert.deepStrictEqual(empty, { token: "before", nextPageToken: "eyJwYWdlIjoxfQ==", letters: [] })
   })
