@@ -1,18 +1,18 @@
-import { type Cause, Clock, type Duration, Effect, Fiber, Latch, Pull, Queue, Result, Stream } from "effect"
+import { type Cause, Clock, type Duration, Effect, Fiber, Queue, Stream } from "effect"
 import { clientVersion } from "../domain/ClientVersion.ts"
 import type { EventBridgeError } from "../domain/EventBridgeError.ts"
-import { type HaltCause, ReplayHalted, RunStopped } from "../domain/ReplayError.ts"
+import { ReplayHalted, RunStopped } from "../domain/ReplayError.ts"
 import type { ReplayOutcome } from "../domain/ReplayOutcome.ts"
 import { countsOf, type ReplayReport } from "../domain/ReplayReport.ts"
 import type * as ReplayRequest from "../domain/ReplayRequest.ts"
 import { ReplayTally } from "../domain/ReplayTally.ts"
 import { Audit } from "../services/Audit.ts"
 import { EventBridgeHttp } from "../services/EventBridgeHttp.ts"
-import { Metrics } from "../services/Metrics.ts"
 import { Notifier } from "../services/Notifier.ts"
-import { Backlog, type QueuedLetter } from "./Backlog.ts"
+import { Backlog } from "./Backlog.ts"
 import * as CheckpointWriter from "./CheckpointWriter.ts"
-import * as LetterReplay from "./LetterReplay.ts"
+import { Halting } from "./Halting.ts"
+import * as LetterPipeline from "./LetterPipeline.ts"
 import { LetterSelection } from "./LetterSelection.ts"
 import { PageLedger } from "./PageLedger.ts"
 import * as PageReader from "./PageReader.ts"
@@ -43,12 +43,6 @@ export interface ReplayRun {
 const defaultConcurrency = 16
 const defaultGracePeriod: Duration.Input = "10 seconds"
 
-/**
- * Outcomes that may wait to be recorded, for each letter that is sent at once; as many are recorded together. With fewer,
- * those who send wait for the disk; with more, more is sent that cannot be recorded, should it be full.
- */
-const maxWaiting = 2
-
 /** Starts a run that was claimed, or resumes it where it was cut off. */
 export const start = Effect.fnUntraced(function* (
   selection: Selection,
@@ -58,9 +52,7 @@ export const start = Effect.fnUntraced(function* (
   const audit = yield* Audit
   const clock = yield* Clock.Clock
   const http = yield* EventBridgeHttp
-  const metrics = yield* Metrics
   const notifier = yield* Notifier
-  const replay = yield* LetterReplay.make
   const { options } = selection
   const {
     concurrency = defaultConcurrency,
@@ -91,21 +83,18 @@ export const start = Effect.fnUntraced(function* (
   const letters = new LetterSelection(selection, context, ledger.settled.selected)
   const backlog = yield* Backlog.make(concurrency, origin.heldKeys)
   const notifications = yield* notifier.start
-  const halting = yield* Latch.make()
-  const processed = yield* Queue.bounded<Settlement.Processed, Cause.Done>(maxWaiting * concurrency)
+  const halting = new Halting(() => backlog.close())
   const published = yield* Queue.bounded<ReplayOutcome, EventBridgeError | ReplayHalted | Cause.Done>(concurrency)
 
-  let halted: HaltCause | undefined
   let hasDied = false
   let notified: ReplayReport["notifications"] = { delivered: 0, failed: 0, dropped: 0 }
   let final: ReplayReport | undefined
-  let inFlight = 0
 
   const elapsedMillis = (): number =>
     origin.elapsedMillis + Math.round(Number(clock.monotonicTimeNanosUnsafe() - claimedAt) / 1e6)
 
   const why = (): string | undefined =>
-    hasDied ? "a defect ended it, which is in the failure of its outcomes" : halted?.message
+    hasDied ? "a defect ended it, which is in the failure of its outcomes" : halting.cause?.message
 
   const makeReport = (status: ReplayReport["status"]) =>
     Effect.map(audit.head, (auditHead): ReplayReport => {
@@ -133,7 +122,7 @@ export const start = Effect.fnUntraced(function* (
     origin,
     lease,
     ledger,
-    status: () => ({ elapsedMillis: elapsedMillis(), halted: halted?.message ?? null })
+    status: () => ({ elapsedMillis: elapsedMillis(), halted: halting.cause?.message ?? null })
   })
 
   const reader = yield* PageReader.make({ selection, letters, ledger, backlog, checkpoint, watch })
@@ -151,70 +140,23 @@ export const start = Effect.fnUntraced(function* (
 
   const report = Effect.suspend(() => (final === undefined ? makeReport("running") : Effect.succeed(final)))
 
-  /** Ends the run early. The first cause is the one reported, except that a failure takes the place of a mere stop. */
-  const halt = (cause: HaltCause) =>
-    Effect.sync(() => {
-      if (halted === undefined || halted._tag === "RunStopped") halted = cause
-      backlog.close()
-      halting.openUnsafe()
-    })
-  yield* Effect.forkScoped(Effect.catch(lease.lost, halt))
+  yield* Effect.forkScoped(Effect.catch(lease.lost, halting.halt))
 
-  const countInFlight = (more: number) => {
-    inFlight += more
-    return metrics.inFlight(more)
-  }
+  const pipeline = yield* LetterPipeline.make({
+    concurrency,
+    gracePeriod,
+    ledger,
+    backlog,
+    halting,
+    watch,
+    settle,
+    handOn: (outcomes) => Queue.offerAll(published, outcomes)
+  })
 
-  const outcomeOf = ({ decided, wasInFlight }: QueuedLetter) =>
-    Result.isSuccess(decided)
-      ? replay(decided.success, wasInFlight)
-      : Effect.succeed(LetterReplay.leftOut(decided.failure))
-
-  const processLetter = (letter: QueuedLetter) => {
-    ledger.take(letter.number)
-    return Effect.andThen(countInFlight(1), watch.letter(letter.page, letter.decided, outcomeOf(letter))).pipe(
-      Effect.flatMap((outcome) => Queue.offer(processed, { letter, outcome }))
-    )
-  }
-
-  const worker = backlog.take().pipe(
-    Effect.flatMap((letter) => (halted === undefined ? processLetter(letter) : Effect.void)),
-    Effect.forever({ disableYield: true }),
-    Pull.catchDone(() => Effect.void),
-    Effect.catch(halt)
-  )
-
-  const workers = Effect.forEach(Array.from({ length: concurrency }), () => worker, {
+  const reading = Effect.all([Effect.catch(reader.read, halting.halt), Effect.catch(reader.announce, halting.halt)], {
     concurrency: "unbounded",
     discard: true
   })
-
-  const reading = together(Effect.catch(reader.read, halt), Effect.catch(reader.announce, halt))
-
-  const sending = together(Effect.raceFirst(halting.await, reading), workers).pipe(
-    // Letters still in flight then are cut off: not failed, but tried again when the run is resumed.
-    Effect.raceFirst(Effect.andThen(halting.await, Effect.sleep(gracePeriod))),
-    Effect.ensuring(Queue.end(processed))
-  )
-
-  const settleGroup = (group: ReadonlyArray<Settlement.Processed>) =>
-    settle(group).pipe(
-      Effect.flatMap((tooMany) => (tooMany === undefined ? Effect.void : halt(tooMany))),
-      Effect.andThen(Effect.suspend(() => countInFlight(-group.length))),
-      Effect.andThen(
-        Queue.offerAll(
-          published,
-          group.map(({ outcome }) => outcome)
-        )
-      ),
-      Effect.catch(halt)
-    )
-
-  const settling = Queue.takeAll(processed).pipe(
-    Effect.flatMap(settleGroup),
-    Effect.forever({ disableYield: true }),
-    Pull.catchDone(() => Effect.void)
-  )
 
   const isDone = (): boolean => reader.isAtEnd && ledger.isSettled
 
@@ -222,22 +164,22 @@ export const start = Effect.fnUntraced(function* (
   const complete = Effect.gen(function* () {
     const completed = yield* makeReport("completed")
     yield* checkpoint.complete(completed)
-    halted = undefined
+    halting.dismiss()
     final = completed
   })
 
   const finish = Effect.gen(function* () {
     notified = yield* notifications.drain
     // Asked to stop, but there was nothing left to do.
-    if (halted?._tag === "RunStopped" && isDone()) halted = undefined
+    if (halting.cause?._tag === "RunStopped" && isDone()) halting.dismiss()
     ledger.retract()
-    if (halted === undefined) yield* Effect.catch(complete, halt)
-    else if (reader.isAnyPageRead) yield* Effect.catch(checkpoint.save, halt)
+    if (halting.cause === undefined) yield* Effect.catch(complete, halting.halt)
+    else if (reader.isAnyPageRead) yield* Effect.catch(checkpoint.save, halting.halt)
   })
 
   const conclude = Effect.gen(function* () {
-    if (halted === undefined) return
-    const reason = halted
+    const reason = halting.cause
+    if (reason === undefined) return
     final = yield* makeReport("halted")
     if (!reader.isAnyPageRead && reason._tag === "EventBridgeError") return yield* reason
     return yield* new ReplayHalted({ reason, report: final })
@@ -250,16 +192,14 @@ export const start = Effect.fnUntraced(function* (
     final = yield* makeReport("halted")
   })
 
-  const work = together(sending, settling).pipe(
-    // Those that were cut off, or could not be recorded.
-    Effect.ensuring(Effect.suspend(() => countInFlight(-inFlight))),
+  const work = pipeline(reading).pipe(
     Effect.andThen(finish),
     Effect.andThen(conclude),
     Effect.onError(() => die),
     (self) => watch.around(self, report)
   )
 
-  const stop = Effect.suspend(() => (final === undefined ? halt(new RunStopped()) : Effect.void))
+  const stop = Effect.suspend(() => (final === undefined ? halting.halt(new RunStopped()) : Effect.void))
 
   let working: Fiber.Fiber<unknown> | undefined
   // Once, however many pull. A fiber of its own: the interruption of whoever pulls does not cut off what is in flight.
@@ -297,9 +237,6 @@ export const start = Effect.fnUntraced(function* (
 
   return { runId, outcomes, report, stop } satisfies ReplayRun
 })
-
-const together = <E1, R1, E2, R2>(one: Effect.Effect<void, E1, R1>, other: Effect.Effect<void, E2, R2>) =>
-  Effect.all([one, other], { concurrency: "unbounded", discard: true })
 
 /** A run that is complete: nothing is sent. */
 export const finished = (report: ReplayReport): ReplayRun => ({

@@ -19,6 +19,11 @@ export interface Processed {
   readonly outcome: ReplayOutcome
 }
 
+/** Settles a group of letters; answers why the run is to halt after these, if it is. */
+export type Settle = (
+  group: ReadonlyArray<Processed>
+) => Effect.Effect<HaltCause | undefined, AuditError | CheckpointError | LeaseLost>
+
 /** A checkpoint holds them all, and is written every few pages. */
 const maxHeldKeys = 10_000
 

@@ -495,6 +495,8 @@ describe("a run that is run again under its id", () => {
       const expected = limited ? limit : size
       const request = { topicId, runId: "r", pageSize, concurrency, ...(limited ? { limit } : {}) }
       const run = Effect.flatMap(Replay, (replay) => replay.run(request))
+      // With as many as by default, once in some hundred times chance strikes one call with every try it has.
+      const patient = { retry: { maxRetries: 30 } }
       return Effect.gen(function* () {
         for (const { after, how } of cuts) {
           const life = { isOver: false }
@@ -511,9 +513,9 @@ describe("a run that is run again under its id", () => {
             const report = yield* started.report
             assert.include(["halted", "completed"], report.status)
             assert.deepStrictEqual([report.failed, report.success], [0, report.letters])
-          }).pipe(Effect.scoped, Effect.provide(mortal(life)))
+          }).pipe(Effect.scoped, Effect.provide(mortal(life, patient)))
         }
-        const report = yield* driven(run).pipe(Effect.provide(library()))
+        const report = yield* driven(run).pipe(Effect.provide(library(patient)))
         const seen = yield* stats
         assert.deepStrictEqual(seen.deliveries, once(keys(expected)))
         assert.deepStrictEqual(seen.distinctBodies, {})
