@@ -1,5 +1,4 @@
 import { Layer } from "effect"
-import { CircuitBreaker, RateLimiter } from "effect/persistence"
 import {
   Checkpoints,
   DeadLetterQueue,
@@ -12,12 +11,11 @@ import {
   Transport
 } from "../src/index.ts"
 
-/** `Replay` alone. Instances that share a rate limit give its store, and the breaker's, another layer: Redis, say. */
+/** `Replay` alone. Instances that share a rate limit provide other stores than those in memory: Redis, say. */
 export const ReplayLive = Replay.layer.pipe(
   Layer.provide([Checkpoints.layer, DeadLetterQueue.layer, Notifier.layerWith({ queueSize: 100_000 })]),
   Layer.provide(EventBridgeHttp.layer),
   Layer.provide(Token.layer),
   Layer.provide(Transport.layer),
-  Layer.provide([Metrics.layer, EventBridgeConfig.layerConfig()]),
-  Layer.provide([CircuitBreaker.layerStoreMemory(), Layer.provide(RateLimiter.layer, RateLimiter.layerStoreMemory)])
+  Layer.provide([Metrics.layer, EventBridgeConfig.layerConfig(), Transport.layerLimitsMemory])
 )

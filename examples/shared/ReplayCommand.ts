@@ -17,14 +17,14 @@ export const flags = {
     Flag.withDescription("Deliver to this https URL instead of the topic"),
     Flag.optional
   ),
-  concurrency: Flag.Int("concurrency").pipe(Flag.withDescription("Letters on their way at once (16)"), Flag.optional),
+  concurrency: Flag.Int("concurrency").pipe(Flag.withDescription("Letters in flight at once (16)"), Flag.optional),
   pageSize: Flag.Int("page-size").pipe(Flag.withDescription("Letters a page, at most (50)"), Flag.optional),
   maxAttempts: Flag.Int("max-attempts").pipe(
     Flag.withDescription("Skip letters beyond this attempt (5)"),
     Flag.optional
   ),
   runId: Flag.String("run-id").pipe(
-    Flag.withDescription("Name of the run; one that was cut off goes on, given the same --state"),
+    Flag.withDescription("Name of the run; one that was cut off is resumed, given the same --state"),
     Flag.optional
   ),
   state: Flag.String("state").pipe(

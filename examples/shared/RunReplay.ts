@@ -41,7 +41,7 @@ const howToGoOn = (options: RunOptions, runId: string): string =>
     ? `To go on:\n  ${resumeCommand(options, runId)}`
     : "Without --state a run cannot go on. Run again: what was delivered is then a duplicate and skipped."
 
-const stopping = "Stopping: letters on their way have 10 s to arrive. Ctrl-C again ends at once."
+const stopping = "Stopping: letters in flight have 10 s to arrive. Ctrl-C again ends at once."
 
 /** On a terminal somebody waits and wants to know how long: the queue is counted beside the run. */
 const countQueue = Effect.fnUntraced(function* ({ letters, request }: RunOptions) {

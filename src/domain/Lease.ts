@@ -16,7 +16,7 @@ export const describeHolder = ({ host, pid, since }: LeaseHolder): string =>
 
 /** What to do about a holder, wherever it is. */
 export const waitForHolder =
-  "Wait until it is done, or end that process. What a process has left behind that died is free at once on its own machine, elsewhere after half a minute."
+  "Wait until it is done, or end that process. What a process has left behind that died is free at once on its own machine, elsewhere and after a reboot half a minute later."
 
 /** Another process uses it. */
 export class LeaseHeld extends Schema.TaggedError<LeaseHeld>()("LeaseHeld", {

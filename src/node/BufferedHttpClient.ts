@@ -101,7 +101,7 @@ const makeArrivals = () => {
     try {
       while (next < answers.length) answers[next++]?.()
     } finally {
-      // One of those who went on has thrown: that is not to cost the others their answers.
+      // One of those resumed has thrown: that is not to cost the others their answers.
       if (next < answers.length) setImmediate(handOver, answers.slice(next))
     }
   }

@@ -85,15 +85,13 @@ export const make = Effect.fnUntraced(function* (
       )
     })
 
-  /** A file that was removed takes all that is written, and keeps none of it. Not asked for each group: that would slow it down. */
-  const checkNamed = Effect.fnUntraced(function* ({ file }: AuditSegments.Segment, now: number) {
-    if (Math.abs(now - lookedAt) < 1000) return
-    lookedAt = now
+  /** A file that was removed takes all that is written, and keeps none of it. */
+  const checkNamed = Effect.fnUntraced(function* ({ file }: AuditSegments.Segment) {
     const { nlink } = yield* orFail(file.stat)
     if (!Option.contains(nlink, BigInt(0))) return
     broken = failure(
       "it was removed, or another file was put in its place, while it was written to: the latest records are lost",
-      "Find out what removes it. A run that is resumed begins a new file, and a new chain."
+      "Find out what removes it, then start the program again: it begins a new file."
     )
     return yield* broken
   })
@@ -101,6 +99,7 @@ export const make = Effect.fnUntraced(function* (
   const segmentFor = Effect.fnUntraced(function* (day: string) {
     if (segment !== undefined) yield* cutBack(segment)
     if (segment !== undefined && isDue(day, segment)) {
+      yield* checkNamed(segment)
       // Asked a second time, a disk that has failed to sync may say that all is well.
       yield* sync(segment)
       yield* rotateSegment(segment, head)
@@ -115,7 +114,11 @@ export const make = Effect.fnUntraced(function* (
     const now = yield* DateTime.now
     const day = DateTime.formatIsoDateUtc(now)
     const current = yield* segmentFor(day)
-    yield* checkNamed(current, now.epochMilliseconds)
+    // Not for each group, which would slow it down.
+    if (Math.abs(now.epochMilliseconds - lookedAt) >= 1000) {
+      lookedAt = now.epochMilliseconds
+      yield* checkNamed(current)
+    }
     const { head: last, lines } = yield* Effect.reduce(
       records,
       () => ({ head, lines: "" }),

@@ -28,8 +28,11 @@ export const layer: Layer.Layer<KeyValueStore.KeyValueStore | RunStore, SqlError
     })
   )
 
-/** Three seconds in all: the lease on the run lasts longer. */
-const retries = { times: 5, schedule: Schedule.jittered(Schedule.exponential("100 millis")) }
+/** The last try begins within ten seconds, a third of what the lease on the run lasts. */
+const retries = Schedule.exponential("100 millis").pipe(
+  Schedule.jittered,
+  Schedule.upTo({ times: 5, duration: "10 seconds" })
+)
 
 const isTransient = ({ cause }: KeyValueStore.KeyValueStoreError): boolean =>
   SqlError.isSqlError(cause) && cause.isRetryable
@@ -41,7 +44,7 @@ const isTransient = ({ cause }: KeyValueStore.KeyValueStoreError): boolean =>
 const patient = (store: KeyValueStore.KeyValueStore) =>
   KeyValueStore.make({
     ...store,
-    set: (key, value) => Effect.retry(store.set(key, value), { ...retries, while: isTransient })
+    set: (key, value) => Effect.retry(store.set(key, value), { schedule: retries, while: isTransient })
   })
 
 const leases = Effect.gen(function* () {

@@ -21,7 +21,7 @@ const families = {
   },
   inFlight: {
     name: "cxone_eventbridge_letters_in_flight",
-    description: "Letters on their way: taken up, and not yet recorded with an outcome"
+    description: "Letters in flight: taken up, and not yet recorded with an outcome"
   },
   letters: {
     name: "cxone_eventbridge_letters_total",

@@ -61,14 +61,14 @@ export class Metrics extends Context.Service<
         memoized((result: string) => increment("webhookDeliveries", { webhook, result }))
       )
       const pages = histogram("pageDuration", {})
-      const onTheirWay = gauge("inFlight", {})
+      const lettersInFlight = gauge("inFlight", {})
       const states = breakerStates.map((state) => ({
         state,
         is: gauge("breaker", { state: breakerNames[state] })
       }))
 
       // A gauge that is not there yet would look like one that cannot be read.
-      yield* Metric.modify(onTheirWay, 0)
+      yield* Metric.modify(lettersInFlight, 0)
 
       return Metrics.of({
         request: (operation, status, millis) =>
@@ -83,7 +83,7 @@ export class Metrics extends Context.Service<
           Effect.forEach(states, ({ is, state }) => Metric.update(is, state === current ? 1 : 0), { discard: true }),
         inFlight: (more) =>
           Effect.contextWith((context) => {
-            onTheirWay.modifyUnsafe(more, context)
+            lettersInFlight.modifyUnsafe(more, context)
             return Effect.void
           }),
         letters: (outcomes) =>

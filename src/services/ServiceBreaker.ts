@@ -1,4 +1,4 @@
-import { type Cause, Clock, Effect, Exit, type Function, Option } from "effect"
+import { type Cause, type Clock, Effect, Exit, type Function, Option } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 import type { TryReason } from "../domain/EventBridgeError.ts"
 import type { Answer } from "./Exchange.ts"
@@ -28,9 +28,7 @@ export const make = (
   let isKnownClosed = false
   let failures = 0
 
-  // A store in memory goes by the clock of whoever asks: set back, it would keep a circuit open for as long.
-  const onClock = Effect.provideService(Clock.Clock, clock)
-  const state = Effect.option(onClock(breaker.state(key)))
+  const state = Effect.option(breaker.state(key))
   const isClosed = Effect.map(
     state,
     Option.exists(({ _tag }) => _tag === "Closed")
@@ -50,15 +48,7 @@ export const make = (
   const throughBreaker = (self: Effect.Effect<Answer, TryReason>) =>
     Effect.suspend(() => {
       const failuresBefore = failures
-      const executed = Clock.clockWith((own) =>
-        onClock(
-          breaker.execute(Effect.provideService(self, Clock.Clock, own), {
-            key,
-            classify: (exit) => Effect.sync(() => classify(exit))
-          })
-        )
-      )
-      return Effect.tap(executed, () =>
+      return Effect.tap(breaker.execute(self, { key, classify: (exit) => Effect.sync(() => classify(exit)) }), () =>
         Effect.map(isClosed, (closed) => {
           // A failure meanwhile may have been counted after this success.
           isKnownClosed = closed && failures === failuresBefore
@@ -70,7 +60,7 @@ export const make = (
   const settle = (exit: Exit.Exit<Answer, TryReason>): Effect.Effect<Answer, TryReason> => {
     const outcome = classify(exit)
     if (isKnownClosed || outcome._tag === "Ignored") return exit
-    const told = onClock(breaker.execute(exit, { key, classify: () => outcome }))
+    const told = breaker.execute(exit, { key, classify: () => outcome })
     return Effect.flatMap(isClosed, (closed) =>
       closed ? Effect.catchTag(told, "CircuitBreakerError", () => exit) : exit
     )

@@ -13,6 +13,7 @@ import * as RetryPolicy from "../domain/RetryPolicy.ts"
 import { EventBridgeConfig } from "./EventBridgeConfig.ts"
 import type { Answer, Try } from "./Exchange.ts"
 import * as Exchange from "./Exchange.ts"
+import * as MemoryLimits from "./MemoryLimits.ts"
 import { Metrics } from "./Metrics.ts"
 import * as ServiceBreaker from "./ServiceBreaker.ts"
 import { ServiceHealth } from "./ServiceHealth.ts"
@@ -255,6 +256,10 @@ export class Transport extends Context.Service<
     never,
     EventBridgeConfig | Metrics | CircuitBreaker.CircuitBreakerStore | RateLimiter.RateLimiter
   > = Layer.effect(Transport, Transport.make)
+
+  /** What breaker and rate limit count, in memory. Processes that share a rate limit provide stores of their own instead. */
+  static readonly layerLimitsMemory: Layer.Layer<CircuitBreaker.CircuitBreakerStore | RateLimiter.RateLimiter> =
+    MemoryLimits.layer
 }
 
 /** A call in flight. */

@@ -1,7 +1,7 @@
-import { Clock, type Config, Effect, Layer } from "effect"
+import { type Config, Layer } from "effect"
 import { Digest } from "effect/crypto"
 import type { HttpClient } from "effect/http"
-import { CircuitBreaker, type KeyValueStore, RateLimiter } from "effect/persistence"
+import type { KeyValueStore } from "effect/persistence"
 import type { InvalidConfiguration } from "../domain/InvalidConfiguration.ts"
 import type { Audit } from "../services/Audit.ts"
 import { Checkpoints } from "../services/Checkpoints.ts"
@@ -12,7 +12,6 @@ import { IdempotencyKeys } from "../services/IdempotencyKeys.ts"
 import { Metrics } from "../services/Metrics.ts"
 import { Notifier } from "../services/Notifier.ts"
 import { Registry } from "../services/Registry.ts"
-import * as SteadyClock from "../services/SteadyClock.ts"
 import { Token } from "../services/Token.ts"
 import { Transport } from "../services/Transport.ts"
 import { DeadLetterQueue } from "./DeadLetterQueue.ts"
@@ -37,21 +36,6 @@ export type EventBridge =
 /** What it leaves to the application: how to reach the network, where checkpoints are kept, where the audit goes. */
 export type Requirements = Audit | HttpClient.HttpClient | KeyValueStore.KeyValueStore
 
-// It goes by the clock of whoever asks: set back, it would let each call wait longer than the one before, for as long.
-const rateLimits = Layer.effect(
-  RateLimiter.RateLimiterStore,
-  Effect.gen(function* () {
-    const clock = SteadyClock.make(yield* Clock.Clock)
-    const store = yield* RateLimiter.RateLimiterStore
-    return RateLimiter.RateLimiterStore.of({
-      ...store,
-      tokenBucket: (options) => Effect.provideService(store.tokenBucket(options), Clock.Clock, clock)
-    })
-  })
-).pipe(Layer.provide(RateLimiter.layerStoreMemory))
-
-const limits = Layer.merge(CircuitBreaker.layerStoreMemory(), Layer.provide(RateLimiter.layer, rateLimits))
-
 // SHA-256 by the Web Crypto of the platform: every runtime Effect runs on has it.
 const keys = Layer.provide(IdempotencyKeys.layer, Digest.layerWebCrypto)
 
@@ -60,7 +44,7 @@ const services = Layer.mergeAll(Notifier.layer, Registry.layer, Checkpoints.laye
   Layer.provideMerge(Token.layer),
   Layer.provideMerge(Transport.layer),
   Layer.provideMerge(Metrics.layer),
-  Layer.provide(limits)
+  Layer.provide(Transport.layerLimitsMemory)
 )
 
 const whole = Layer.provideMerge(Layer.merge(Replay.layer, Subscriptions.layer), services)

@@ -370,6 +370,20 @@ describe("Audit.layerFile, removed under its writer", () => {
     ).pipe(onNode)
   )
 
+  it.effect("nor is a file that was put in its place rotated as if it were the audit's", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      const { remove, writeFileString } = yield* fs
+      yield* Effect.gen(function* () {
+        yield* write(record("evt_1"))
+        yield* Effect.andThen(remove(path), writeFileString(path, ""))
+        // At once: another look at the file is not due yet, but a new file is.
+        assert.include((yield* Effect.flip(write(record("evt_2")))).message, "it was removed")
+      }).pipe(Effect.provide(Audit.layerFile(path, { rotate: { bytes: 100 } })))
+      assert.notInclude(yield* namesBeside(path), "audit.000000000001.jsonl")
+    }).pipe(onNode)
+  )
+
   it.effect("moved away, as by a rotation of the system's, it is written on", () =>
     Effect.gen(function* () {
       const path = yield* temporary
@@ -529,7 +543,8 @@ describe("Audit.layerFile, open files", () => {
       yield* Effect.gen(function* () {
         yield* write(record("evt_1"))
         assert.strictEqual(files.open, 1)
-        for (failing of [`stat ${path}`, `sync ${folderOf(path)}`]) {
+        // The first while the file that is full gives way, the second when there is none.
+        for (failing of [`sync ${folderOf(path)}`, `stat ${path}`]) {
           assert.include((yield* Effect.flip(write(record("evt_2")))).message, "FileSystem.refused")
           assert.strictEqual(files.open, 0, failing)
         }

@@ -1,6 +1,5 @@
 import { Clock, Context, Duration, Effect, Layer, Logger, Predicate, Record, Redacted, Tracer } from "effect"
 import { HttpClient, HttpClientError, HttpClientRequest, HttpServerResponse } from "effect/http"
-import { CircuitBreaker, RateLimiter } from "effect/persistence"
 import { Webhook } from "standardwebhooks"
 import {
   EventBridgeConfig,
@@ -102,10 +101,7 @@ export const options: EventBridgeOptions = {
   clientSecret: Redacted.make(secret)
 }
 
-export const limits = Layer.merge(
-  CircuitBreaker.layerStoreMemory(),
-  Layer.provide(RateLimiter.layer, RateLimiter.layerStoreMemory)
-)
+export const limits = Transport.layerLimitsMemory
 
 export const layerTransport = (overrides: Partial<EventBridgeOptions> = {}) =>
   Transport.layer.pipe(
