@@ -1,6 +1,5 @@
 // An application that replays and does nothing else of what the library can: node embed-replay.ts FOLDER
 import { Effect, Layer } from "effect"
-import { CircuitBreaker, RateLimiter } from "effect/persistence"
 import { join } from "node:path"
 import {
   Audit,
@@ -25,7 +24,7 @@ const live = Replay.layer.pipe(
   Layer.provide(Token.layer),
   Layer.provide(Transport.layer),
   Layer.provide(Metrics.layer),
-  Layer.provide([CircuitBreaker.layerStoreMemory(), Layer.provide(RateLimiter.layer, RateLimiter.layerStoreMemory)]),
+  Layer.provide(Transport.layerLimitsMemory),
   Layer.provide(EventBridgeConfig.layerConfig()),
   Layer.provide([Audit.layerFile(join(folder, "audit.jsonl")), CheckpointFiles.layer(join(folder, "checkpoints"))]),
   Layer.provide(NodeEventBridge.layer)

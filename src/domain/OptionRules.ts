@@ -1,5 +1,5 @@
 import { Duration, Option, Result, Schema, SchemaIssue } from "effect"
-import type { InvalidConfiguration } from "./InvalidConfiguration.ts"
+import { InvalidConfiguration } from "./InvalidConfiguration.ts"
 
 /** A check, and what to say of a value that fails it. Never quotes the value, which may be a secret. */
 export const rule = <A>(predicate: (value: A) => boolean, message: string) =>
@@ -41,11 +41,12 @@ const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
 /** Checks options; fails with every issue there is, by the path of the option. Which entry of a list it is is left out. */
 export const checker = <A>(rules: Schema.ConstraintDecoder<A>) => {
   const decode = Schema.decodeUnknownResult(rules, { errors: "all" })
-  return (options: unknown): Result.Result<A, InvalidConfiguration["issues"]> =>
-    Result.mapError(decode(options), ({ issue }) =>
-      formatIssues(issue).issues.map(({ message, path = [] }) => ({
+  return (options: unknown): Result.Result<A, InvalidConfiguration> =>
+    Result.mapError(decode(options), ({ issue }) => {
+      const issues = formatIssues(issue).issues.map(({ message, path = [] }) => ({
         name: path.filter((key) => typeof key === "string").join("."),
         issue: message
       }))
-    )
+      return new InvalidConfiguration({ issues })
+    })
 }

@@ -1,5 +1,5 @@
 import { Duration, Result, Schema } from "effect"
-import { InvalidConfiguration } from "../domain/InvalidConfiguration.ts"
+import type { InvalidConfiguration } from "../domain/InvalidConfiguration.ts"
 import { scopesOf } from "../domain/Operation.ts"
 import { checker, durationOf, Patience, rule, Share } from "../domain/OptionRules.ts"
 import type { DeliveryOption } from "./Delivery.ts"
@@ -84,10 +84,10 @@ const checkRules = checker(Rules)
 export const resolve = (options: EmulatorOptions): Result.Result<ResolvedOptions, InvalidConfiguration> => {
   const keyRetention = durationOf(options.keyRetention ?? Duration.infinity)
   const filled = fill(options)
-  return Result.mapBoth(checkRules({ ...filled, keyRetention }), {
-    onSuccess: (checked) => ({ ...filled, keyRetention: checked.keyRetention }),
-    onFailure: (issues) => new InvalidConfiguration({ issues })
-  })
+  return Result.map(checkRules({ ...filled, keyRetention }), (checked) => ({
+    ...filled,
+    keyRetention: checked.keyRetention
+  }))
 }
 
 const fill = (options: EmulatorOptions) => ({

@@ -3,7 +3,6 @@ import { Digest } from "effect/crypto"
 import * as AuditLine from "../domain/AuditLine.ts"
 import type { AuditRecord } from "../domain/AuditRecord.ts"
 import { causesOf } from "../domain/Causes.ts"
-import { InvalidConfiguration } from "../domain/InvalidConfiguration.ts"
 import { checker, Positive } from "../domain/OptionRules.ts"
 import type { AuditError } from "../domain/ReplayError.ts"
 import * as AuditChain from "./AuditChain.ts"
@@ -39,7 +38,7 @@ export const make = Effect.fnUntraced(function* (
   sink: string,
   { durability = "always", rotate = {} }: AuditFileOptions = {}
 ) {
-  yield* Effect.mapError(Effect.fromResult(checkOptions({ rotate })), (issues) => new InvalidConfiguration({ issues }))
+  yield* Effect.fromResult(checkOptions({ rotate }))
   const digest = yield* Digest.Digest
   const { failure, open, orFail, path, resume, rotate: rotateSegment } = yield* AuditSegments.make(sink)
   const append = AuditChain.appender(digest)

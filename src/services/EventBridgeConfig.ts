@@ -59,7 +59,7 @@ export class EventBridgeConfig extends Context.Service<
     if (Result.isFailure(checked)) {
       // Entries of one list may be wrong in the same way.
       const isSame = (one: Issue, other: Issue) => one.name === other.name && one.issue === other.issue
-      return yield* new InvalidConfiguration({ issues: Arr.dedupeWith(checked.failure.map(describe), isSame) })
+      return yield* new InvalidConfiguration({ issues: Arr.dedupeWith(checked.failure.issues.map(describe), isSame) })
     }
     const valid = checked.success
     return EventBridgeConfig.of({

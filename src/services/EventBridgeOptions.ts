@@ -154,9 +154,7 @@ const Rules = Schema.Struct({
 const checkRules = checker(Rules)
 
 /** Checks the options and fills in their defaults; fails with every issue there is, by the name of the option. */
-export const check = (
-  options: EventBridgeOptions
-): Result.Result<typeof Rules.Type, InvalidConfiguration["issues"]> => {
+export const check = (options: EventBridgeOptions): Result.Result<typeof Rules.Type, InvalidConfiguration> => {
   const { breaker, destinations, rateLimit, retry, timeouts, tracing } = options
   return checkRules({
     baseUrl: options.baseUrl ?? "https://api.nicecxone.com",

@@ -97,17 +97,17 @@ const receive = (response: HttpClientResponse.HttpClientResponse) =>
   Effect.map(response.text, (body) => ({ response, body }))
 
 /** The answer within the failure of a client that fails for a status, as the application's does after `filterStatusOk`. */
-export const answerWithin = (
-  error: HttpClientError.HttpClientError | Schema.SchemaError
-): HttpClientResponse.HttpClientResponse | undefined =>
-  error._tag === "HttpClientError" && error.reason._tag === "StatusCodeError" ? error.reason.response : undefined
+export const answerWithin = <E extends HttpClientError.HttpClientError | Schema.SchemaError>(
+  error: E
+): Effect.Effect<HttpClientResponse.HttpClientResponse, E> =>
+  error._tag === "HttpClientError" && error.reason._tag === "StatusCodeError"
+    ? Effect.succeed(error.reason.response)
+    : Effect.fail(error)
 
 const receiving = {
   onSuccess: receive,
-  onFailure: (error: HttpClientError.HttpClientError | Schema.SchemaError) => {
-    const response = answerWithin(error)
-    return response === undefined ? Effect.fail(error) : receive(response)
-  }
+  onFailure: (error: HttpClientError.HttpClientError | Schema.SchemaError) =>
+    Effect.flatMap(answerWithin(error), receive)
 }
 
 const isSuccess = (status: number): boolean => status >= 200 && status < 300

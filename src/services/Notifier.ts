@@ -1,8 +1,8 @@
-import { Clock, Context, Duration, Effect, Fiber, Latch, Layer, Queue, Result, Schema, type Scope } from "effect"
+import { Clock, Context, Duration, Effect, Fiber, Latch, Layer, Queue, Schema, type Scope } from "effect"
 import type { HttpClient } from "effect/http"
 import type { ReplayAuditRecord } from "../domain/AuditRecord.ts"
 import { rootMessage } from "../domain/Failure.ts"
-import { InvalidConfiguration } from "../domain/InvalidConfiguration.ts"
+import type { InvalidConfiguration } from "../domain/InvalidConfiguration.ts"
 import { checker, durationOf, Pause, Positive, Span } from "../domain/OptionRules.ts"
 import type { NotificationCounts } from "../domain/ReplayReport.ts"
 import * as RetryPolicy from "../domain/RetryPolicy.ts"
@@ -78,15 +78,12 @@ const defaults: typeof Rules.Type = {
 const checkRules = checker(Rules)
 
 const check = ({ concurrency, drainTimeout, queueSize, timeout }: NotifierOptions) =>
-  Result.mapError(
-    checkRules({
-      concurrency: concurrency ?? defaults.concurrency,
-      drainTimeout: durationOf(drainTimeout ?? defaults.drainTimeout),
-      queueSize: queueSize ?? defaults.queueSize,
-      timeout: durationOf(timeout ?? defaults.timeout)
-    }),
-    (issues) => new InvalidConfiguration({ issues })
-  )
+  checkRules({
+    concurrency: concurrency ?? defaults.concurrency,
+    drainTimeout: durationOf(drainTimeout ?? defaults.drainTimeout),
+    queueSize: queueSize ?? defaults.queueSize,
+    timeout: durationOf(timeout ?? defaults.timeout)
+  })
 
 const layerOf = (options: typeof Rules.Type) =>
   Layer.unwrap(

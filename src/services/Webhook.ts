@@ -33,10 +33,7 @@ export const make = Effect.fnUntraced(function* (options: {
 
   const send = (request: HttpClientRequest.HttpClientRequest) =>
     httpClient.execute(request).pipe(
-      Effect.catch((error) => {
-        const response = answerWithin(error)
-        return response === undefined ? Effect.fail(error) : Effect.succeed(response)
-      }),
+      Effect.catch(answerWithin),
       // Read to the end, so that the connection can serve the next.
       Effect.tap(({ text }) => text),
       // Its status is all that is wanted of an answer.

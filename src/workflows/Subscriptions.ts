@@ -201,10 +201,13 @@ export class Subscriptions extends Context.Service<
       }
     })
 
+    const roomForOneMore = ({ length }: ReadonlyArray<Subscription>) =>
+      failing("CREATE", null)(Effect.fromResult(checkQuota(length, length + 1)))
+
     const create = Effect.fn("Subscriptions.create")(function* (input: SubscriptionDefinition) {
       const definition = yield* Effect.fromResult(validate.one(input))
       const known = yield* failing("CREATE", null)(held)
-      yield* failing("CREATE", null)(Effect.fromResult(checkQuota(known.length, known.length + 1)))
+      yield* roomForOneMore(known)
       return yield* createValid(definition, known)
     }, oneAtATime)
 
@@ -223,9 +226,7 @@ export class Subscriptions extends Context.Service<
       const definition = yield* Effect.fromResult(validate.one(input))
       const current = yield* held
       const action = yield* Effect.fromResult(actionFor(definition, current))
-      if (action._tag === "Create") {
-        yield* failing("CREATE", null)(Effect.fromResult(checkQuota(current.length, current.length + 1)))
-      }
+      if (action._tag === "Create") yield* roomForOneMore(current)
       return yield* perform(action, current)
     }, oneAtATime)
 
