@@ -9,7 +9,7 @@ import type { Found } from "../SubjectProcess.ts"
 
 export const title = "The whole of Replay.run against clients that do less"
 
-/** So many at once, so slow a service; and letters enough for a second or two, after those for warming up. */
+/** So many at once, so slow a service; and letters enough for a second or three, after those for warming up. */
 export interface Load {
   readonly latencyMillis: number
   readonly concurrency: number
@@ -20,7 +20,7 @@ export interface Load {
 const loads: ReadonlyArray<Load> = [
   { latencyMillis: 0, concurrency: 1, letters: 1000, warmUp: 300 },
   { latencyMillis: 0, concurrency: 16, letters: 6000, warmUp: 2000 },
-  { latencyMillis: 0, concurrency: 64, letters: 20_000, warmUp: 20_000 },
+  { latencyMillis: 0, concurrency: 64, letters: 40_000, warmUp: 30_000 },
   { latencyMillis: 5, concurrency: 1, letters: 150, warmUp: 50 },
   { latencyMillis: 5, concurrency: 16, letters: 2500, warmUp: 1000 },
   { latencyMillis: 5, concurrency: 64, letters: 8000, warmUp: 6000 }
