@@ -55,7 +55,7 @@ export interface EventBridgeOptions {
     | {
         /** Failed tries in a row that open the breaker. Default 10, more than one call makes. */
         readonly failures?: number | undefined
-        /** How long a call waits for the breaker to close before it gives up. Default 5 min. */
+        /** How long a call waits for the breaker to close, or for its turn under a rate limit, before it gives up. Default 5 min. */
         readonly maxWait?: Duration.Input | undefined
       }
     | undefined

@@ -5,6 +5,8 @@ import type { Operation } from "../domain/Operation.ts"
 export class ServiceHealth {
   #lastAnswer = Number.NEGATIVE_INFINITY
   #downSince: number | undefined
+  /** Answers that were a rate limit. */
+  limits = 0
   readonly #pauses = new Map<Operation, number>()
 
   note(outcome: CircuitBreaker.Outcome, now: number): void {

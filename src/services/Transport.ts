@@ -30,6 +30,9 @@ export interface Progress {
   tries: number
   /** A try ended such that the service may have taken the request. */
   ambiguous: boolean
+  /** Rate limits it has met, and those that all calls had met before it. */
+  limits: number
+  readonly limitsBefore: number
   /** Milliseconds of the transport's clock, as the two below. */
   readonly startedAt: number
   /** Of the start, then of the failures. */
@@ -51,7 +54,8 @@ export class Transport extends Context.Service<
     readonly send: (attempt: Try, progress: Progress) => Effect.Effect<Answer, TryError | EventBridgeError>
     /**
      * Tries until it succeeds, fails for good, or the policy is exhausted. With a `probe`, tries that failed because the
-     * service as a whole was down do not count: the call waits, up to `breaker.maxWait`, and starts over.
+     * service as a whole was down do not count: the call waits, up to `breaker.maxWait`, and starts over. So does one that
+     * a rate limit puts off, while it puts off others too and lets some through.
      */
     readonly retrying: <A>(
       operation: Operation,
@@ -103,6 +107,10 @@ export class Transport extends Context.Service<
 
     const noteFailure = (reason: TryReason, progress: Progress): void => {
       progress.ambiguous ||= reason.isAmbiguous
+      if (reason._tag === "RateLimited") {
+        progress.limits++
+        health.limits++
+      }
       progress.previousFailureAt = progress.lastFailureAt
       progress.lastFailureAt = clock.currentTimeMillisUnsafe()
     }
@@ -188,6 +196,12 @@ export class Transport extends Context.Service<
       )
     }
 
+    /** A limit that others meet as well: the service takes some, and would have taken this one in its turn. */
+    const isTurnOfOthers = ({ limits, limitsBefore, previousFailureAt, startedAt }: Progress): boolean =>
+      health.limits > limitsBefore + limits &&
+      health.hasAnsweredSince(previousFailureAt) &&
+      clock.currentTimeMillisUnsafe() - startedAt < Duration.toMillis(config.breaker.maxWait)
+
     /** What a call does after its first failure. Set up only then: it costs more than a call that succeeds. */
     const recover = <A>(call: Call<A>, firstError: TryError | EventBridgeError): Effect.Effect<A, EventBridgeError> => {
       const { once, operation, progress } = call
@@ -199,6 +213,7 @@ export class Transport extends Context.Service<
 
       /** The tries ran out. That is the call's own failure if the service answers others, and the probe. */
       const exhausted = (last: TryReason): Effect.Effect<A, EventBridgeError> => {
+        if (last._tag === "RateLimited" && isTurnOfOthers(progress)) return recover(call, last)
         const own = failed(new MaxRetriesExceeded({ last }))
         // A rate limit is no sign of an outage, and an answer that others got meanwhile shows there is none.
         const isLimit = last._tag === "RateLimited" || last._tag === "RateLimiterFailure"
@@ -241,6 +256,8 @@ export class Transport extends Context.Service<
           startedAt,
           tries: 0,
           ambiguous: false,
+          limits: 0,
+          limitsBefore: health.limits,
           previousFailureAt: startedAt,
           lastFailureAt: startedAt
         }

@@ -196,6 +196,69 @@ describe("Transport: Retry-After", () => {
   )
 })
 
+describe("Transport: a rate limit on all calls", () => {
+  /** Takes so many requests a second, and puts off the others. */
+  const limitedTo = (most: number): Answerer => {
+    const taken = new Map<number, number>()
+    return ({ at }) => {
+      const second = Math.floor(at / 1000)
+      const before = taken.get(second) ?? 0
+      taken.set(second, before + 1)
+      return before < most ? json(receipt) : text("", 429, { "retry-after": "1" })
+    }
+  }
+  const many = Array.from({ length: 40 }, (_, index) => `evt_${index}`)
+
+  it.effect("lets every call have its turn", () =>
+    Effect.gen(function* () {
+      yield* timeless(Effect.forEach(many, replay, { concurrency: "unbounded" }))
+      // Two a second, in time with what the service asks for.
+      isWithin((yield* times).at(-1), [19_000, 40_000])
+    }).pipe(withHttp(limitedTo(2)))
+  )
+
+  it.effect("ends each call after its tries where none is let through", () =>
+    Effect.gen(function* () {
+      const errors = yield* timeless(
+        Effect.forEach(many, (id) => Effect.flip(replay(id)), { concurrency: "unbounded" })
+      )
+      for (const { reason, tries } of errors) {
+        assert.strictEqual(reason._tag, "MaxRetriesExceeded")
+        assert.strictEqual(tries, 7)
+      }
+    }).pipe(withHttp(() => text("", 429)))
+  )
+
+  it.effect("that is on one call alone ends it after its tries, although others are let through", () =>
+    Effect.gen(function* () {
+      const others = yield* Effect.forkChild(Effect.forever(Effect.andThen(replay(), Effect.sleep("100 millis"))))
+      const fiber = yield* Effect.forkChild(Effect.flip(replay("limited")))
+      yield* TestClock.adjust("2 minutes")
+      const error = yield* Fiber.join(fiber)
+      assert.deepStrictEqual([error.reason._tag, error.tries], ["MaxRetriesExceeded", 7])
+      yield* Fiber.interrupt(others)
+    }).pipe(withHttp(({ body }) => (body.includes("limited") ? text("", 429) : json(receipt))))
+  )
+
+  it.effect("ends a call whose turn does not come for as long as calls wait in an outage", () => {
+    let requests = 0
+    return Effect.gen(function* () {
+      const others = yield* Effect.forkChild(Effect.forever(Effect.andThen(replay(), Effect.sleep("100 millis"))))
+      const fiber = yield* Effect.forkChild(Effect.flip(replay("limited")))
+      yield* TestClock.adjust("2 minutes")
+      const error = yield* Fiber.join(fiber)
+      assert.strictEqual(error.reason._tag, "MaxRetriesExceeded")
+      const last = (yield* calls).findLast(({ body }) => body.includes("limited"))
+      isWithin(last?.at, [60_000, 80_000])
+      yield* Fiber.interrupt(others)
+    }).pipe(
+      withHttp(({ body }) => (body.includes("limited") || ++requests % 3 === 0 ? text("", 429) : json(receipt)), {
+        breaker: { maxWait: "1 minute" }
+      })
+    )
+  })
+})
+
 describe("Transport: deadlines", () => {
   const never = () => Effect.never
 
