@@ -23,15 +23,14 @@ export class FailureShare {
     this.#most = most
   }
 
-  /** Takes an outcome; tells when it was one failure too many. */
+  /** Takes an outcome; tells when too many have failed, also where the 100th letter, the first that counts, has not. */
   add(outcome: ReplayOutcome): TooManyFailures | undefined {
     if (outcome._tag === "Skipped") return undefined
     const failure = "error" in outcome ? outcome.error.classification : undefined
     const place = this.#sent++ % remembered
     if (this.#last[place] !== undefined) this.#failed--
     this.#last[place] = failure
-    if (failure === undefined) return undefined
-    this.#failed++
+    if (failure !== undefined) this.#failed++
     const sent = this.#last.length
     return sent >= leastSent && this.#failed > this.#most * sent ? this.#tooMany() : undefined
   }
