@@ -89,9 +89,11 @@ export class PayloadTooLarge extends Schema.TaggedError<PayloadTooLarge>()("Payl
   }
 }
 
-/** 429. Final when the service asks for a longer pause than `maxRetryAfter` allows. */
+/** 429, or a 5xx with a pause too long to wait for. Final when that pause is longer than `maxRetryAfter` allows. */
 export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited", {
   detail: Schema.String,
+  /** Absent for 429. */
+  status: Schema.optionalKey(Schema.Int),
   /** The pause the service asked for, in milliseconds; absent when it named none that can be read. */
   retryAfterMillis: Schema.optionalKey(Schema.Finite),
   /** The longest pause this client is willing to make, in milliseconds. */
@@ -115,7 +117,8 @@ export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited"
     const cap = this.isRetryable
       ? ""
       : `, more than the ${Duration.format(Duration.millis(this.maxRetryAfterMillis))} this client waits`
-    return `the service limits the rate (429${asked}${cap}): ${this.detail}`
+    const what = this.status === undefined ? "the service limits the rate (429" : `the service failed (${this.status}`
+    return `${what}${asked}${cap}): ${this.detail}`
   }
 }
 

@@ -71,6 +71,10 @@ describe("Failure.ofAnswer", () => {
     const hour = reasonOf(503, "ReplayEvent", Duration.hours(1))
     assert.strictEqual(hour._tag, "RateLimited")
     assert.isFalse(hour.isRetryable)
+    assert.strictEqual(
+      hour.message,
+      "the service failed (503, retry after 1h, more than the 2m this client waits): why"
+    )
   })
 
   it.prop(
