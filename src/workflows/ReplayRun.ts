@@ -174,7 +174,10 @@ export const start = Effect.fnUntraced(function* (
     if (halting.cause?._tag === "RunStopped" && isDone()) halting.dismiss()
     ledger.retract()
     if (halting.cause === undefined) yield* Effect.catch(complete, halting.halt)
-    else if (reader.isAnyPageRead) yield* Effect.catch(checkpoint.save, halting.halt)
+    // A run that could not be kept as complete has halted as well, and can perhaps be kept as that.
+    if (halting.cause !== undefined && (reader.isAnyPageRead || isDone())) {
+      yield* Effect.catch(checkpoint.save, halting.halt)
+    }
   })
 
   const conclude = Effect.gen(function* () {

@@ -137,6 +137,37 @@ describe("a run that cannot go on", () => {
   })
 })
 
+describe("a run whose end could not be kept", () => {
+  it.effect("has halted for that, as what is kept of it says, and is complete once it is resumed", () =>
+    Effect.gen(function* () {
+      let failures = 0
+      const store = Layer.effect(
+        KeyValueStore.KeyValueStore,
+        Effect.map(KeyValueStore.KeyValueStore, (values) =>
+          KeyValueStore.make({
+            ...values,
+            set: (key, value) =>
+              String(value).includes('"status":"completed"') && failures++ === 0
+                ? Effect.fail(new KeyValueStore.KeyValueStoreError({ method: "set", key, message: "out of reach" }))
+                : values.set(key, value)
+          })
+        )
+      )
+      yield* Effect.gen(function* () {
+        const replay = yield* Replay
+        const { message } = yield* driven(Effect.flip(replay.run(night)))
+        assert.include(message, "out of reach")
+        const [halted] = yield* runs
+        assert.deepInclude(halted, { state: "halted", letters: 40 })
+        assert.include(halted?.why, "out of reach")
+        assert.deepInclude(yield* driven(replay.run(night)), { status: "completed", success: 40 })
+        assert.deepInclude((yield* runs)[0], { state: "completed", why: null })
+      }).pipe(Effect.provide(Layer.provide(library(), store)))
+      assert.deepStrictEqual((yield* stats).deliveries, once(keys(40)))
+    }).pipe(Effect.provide(world({ queue: letters(40) })))
+  )
+})
+
 describe("a run that is stopped while its end is being kept", () => {
   it.effect("is complete, as what is kept of it says", () =>
     Effect.gen(function* () {
