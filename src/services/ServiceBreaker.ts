@@ -34,8 +34,8 @@ export const make = (
     Option.exists(({ _tag }) => _tag === "Closed")
   )
 
-  /** What the breaker makes of a try, and what it says of the service's health. */
-  const classify = (exit: Exit.Exit<Answer, TryReason>): CircuitBreaker.Outcome => {
+  /** What a try says of the service's health, and what the breaker is to make of it. */
+  const note = (exit: Exit.Exit<Answer, TryReason>): CircuitBreaker.Outcome => {
     const outcome = outcomeOf(exit)
     health.note(outcome, clock.currentTimeMillisUnsafe())
     if (outcome._tag === "Failure") {
@@ -48,7 +48,9 @@ export const make = (
   const throughBreaker = (self: Effect.Effect<Answer, TryReason>) =>
     Effect.suspend(() => {
       const failuresBefore = failures
-      return Effect.tap(breaker.execute(self, { key, classify: (exit) => Effect.sync(() => classify(exit)) }), () =>
+      // Noted whatever the breaker does: one whose store fails runs a try and asks nobody what to make of it.
+      const noted = Effect.onExit(self, (exit) => Effect.sync(() => note(exit)))
+      return Effect.tap(breaker.execute(noted, { key, classify: outcomeOf }), () =>
         Effect.map(isClosed, (closed) => {
           // A failure meanwhile may have been counted after this success.
           isKnownClosed = closed && failures === failuresBefore
@@ -58,7 +60,7 @@ export const make = (
 
   /** Tells the breaker the result of a try that did not go through it. Once the circuit is open, that result is stale. */
   const settle = (exit: Exit.Exit<Answer, TryReason>): Effect.Effect<Answer, TryReason> => {
-    const outcome = classify(exit)
+    const outcome = note(exit)
     if (isKnownClosed || outcome._tag === "Ignored") return exit
     const told = breaker.execute(exit, { key, classify: () => outcome })
     return Effect.flatMap(isClosed, (closed) =>

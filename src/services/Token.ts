@@ -110,7 +110,8 @@ export class Token extends Context.Service<
           return deferred
         })
       )
-    })
+      // Nobody may be interrupted between promising a token and starting to fetch it: the others would wait for ever.
+    }).pipe(Effect.uninterruptible)
 
     const get = Effect.suspend((): Effect.Effect<AccessToken, EventBridgeError> => {
       const now = clock.currentTimeMillisUnsafe()

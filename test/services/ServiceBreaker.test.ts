@@ -12,9 +12,12 @@ const answer: Answer = { status: 200, body: "{}" }
 const good = Effect.succeed(answer)
 const refused = Effect.fail(new NetworkFailure({ detail: "refused" }))
 
+const storeError = new CircuitBreaker.CircuitBreakerStoreError({ message: "the store is down" })
+
 /** A breaker that opens for a second after three failures in a row, and how often its store was asked. */
 const setUp = Effect.gen(function* () {
   let admissions = 0
+  const storage = { isDown: false }
   const store = yield* CircuitBreaker.CircuitBreakerStore
   const circuit = yield* CircuitBreaker.make({
     tripPolicy: CircuitBreaker.consecutive(3),
@@ -24,7 +27,9 @@ const setUp = Effect.gen(function* () {
       ...store,
       admit: (name) => {
         admissions++
-        return store.admit(name)
+        return storage.isDown
+          ? Effect.fail(new CircuitBreaker.CircuitBreakerError({ reason: storeError }))
+          : store.admit(name)
       }
     })
   )
@@ -36,6 +41,7 @@ const setUp = Effect.gen(function* () {
     execute,
     state: breaker.state,
     health,
+    storage,
     admissions: () => admissions,
     stateTag: Effect.map(breaker.state, (state) => Option.getOrUndefined(state)?._tag),
     tagOf: (self: Effect.Effect<Answer, TryReason>) =>
@@ -181,6 +187,18 @@ describe("ServiceBreaker", () => {
       yield* TestClock.adjust("1 second")
       yield* execute(good)
       assert.deepStrictEqual([yield* stateTag, admissions(), health.isDownFor(1000)], ["Closed", 1, 0])
+    }).pipe(onMemory)
+  )
+
+  it.effect("the service's health is known also where the store fails", () =>
+    Effect.gen(function* () {
+      const { health, storage, tagOf } = yield* setUp
+      storage.isDown = true
+      assert.strictEqual(yield* tagOf(refused), "NetworkFailure")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(health.isDownFor(1000), 1000)
+      assert.strictEqual(yield* tagOf(good), "Answer")
+      assert.deepStrictEqual([health.isDownFor(1000), health.hasAnsweredSince(999)], [0, true])
     }).pipe(onMemory)
   )
 

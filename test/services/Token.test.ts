@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Redacted } from "effect"
+import { Cause, Effect, Exit, Fiber, Redacted, Scheduler } from "effect"
 import { TestClock } from "effect/testing"
 import { type EventBridgeOptions, Token } from "../../src/index.ts"
 import { EmulatorClient } from "../../src/emulator/index.ts"
@@ -41,6 +41,14 @@ const onceThen =
   (first: Answer, then: () => Answer): Answerer =>
   (_, index) =>
     index === 0 ? first : then()
+
+/** Lets a fiber run up to a step, where it lets others go first. */
+const pausingAt = (step: number) => {
+  const scheduler = new Scheduler.MixedScheduler()
+  let steps = 0
+  scheduler.shouldYield = () => ++steps === step
+  return scheduler
+}
 
 const many = (fibers: number) =>
   Effect.all(
@@ -116,6 +124,24 @@ describe("Token", () => {
       assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(first)))
       assert.strictEqual(yield* count, 1)
     }).pipe(withToken(() => late("1 second", json({ access_token: "token-1", expires_in: 3600 }))))
+  )
+
+  it.effect("nor does one that is interrupted at any step before that", () =>
+    Effect.forEach(
+      Array.from({ length: 60 }, (_, index) => index + 1),
+      (step) =>
+        Effect.gen(function* () {
+          const first = yield* get.pipe(
+            Effect.provideService(Scheduler.Scheduler, pausingAt(step)),
+            Effect.forkChild({ startImmediately: true })
+          )
+          yield* Fiber.interrupt(first)
+          const second = yield* Effect.forkChild(get)
+          yield* TestClock.adjust("1 second")
+          assert.isDefined(second.pollUnsafe(), `interrupted at step ${step}`)
+        }).pipe(withToken(tokens())),
+      { discard: true }
+    )
   )
 
   it.effect("is refreshed a minute early, while the old one is served", () =>
