@@ -78,6 +78,7 @@ export const make = Effect.fnUntraced(function* (options: {
           const fail = (status: number | "none", reason: TryReason) =>
             Effect.andThen(metrics.request(operation, status, now - start), Effect.fail(reason))
           if (error._tag === "NetworkFailure") return fail("none", error)
+          if (error._tag === "MalformedResponse") return fail(error.status, error)
           const unread = tooLong(error)
           if (unread === undefined) return fail("none", unanswered(error, secrets))
           const { detail, response } = unread
@@ -93,8 +94,22 @@ export const make = Effect.fnUntraced(function* (options: {
     })
 })
 
+/**
+ * Bytes that are no UTF-8 come as U+FFFD: an event with them would go out changed, and nobody would know. Where there is one,
+ * the bytes tell whether it was sent. What a failure says is for people, who get along with it.
+ */
 const receive = (response: HttpClientResponse.HttpClientResponse) =>
-  Effect.map(response.text, (body) => ({ response, body }))
+  Effect.flatMap(response.text, (body) => {
+    const received = Effect.succeed({ response, body })
+    const { status } = response
+    if (!body.includes("\uFFFD") || !isSuccess(status)) return received
+    return Effect.flatMap(response.arrayBuffer, (bytes) =>
+      isUtf8(bytes) ? received : Effect.fail(new MalformedResponse({ status, detail: "it is not in UTF-8" }))
+    )
+  })
+
+const isUtf8 = (bytes: ArrayBuffer): boolean =>
+  Result.isSuccess(Result.try(() => new TextDecoder("utf-8", { fatal: true }).decode(bytes)))
 
 /** The answer within the failure of a client that fails for a status, as the application's does after `filterStatusOk`. */
 export const answerWithin = <E extends HttpClientError.HttpClientError | Schema.SchemaError>(

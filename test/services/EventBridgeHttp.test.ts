@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted, Result } from "effect"
-import { HttpClient, HttpClientRequest } from "effect/http"
+import { HttpClient, HttpClientRequest, HttpServerResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { EventBridgeHttp, type EventBridgeOptions, LosslessJson, Token } from "../../src/index.ts"
 import { Emulator, EmulatorClient, Fault } from "../../src/emulator/index.ts"
@@ -45,6 +45,13 @@ const timeless = Effect.fnUntraced(function* <A, E, R>(effect: Effect.Effect<A, 
 
 const emptyPage: Answerer = () => json({ events: [] })
 const taken: Answerer = () => json(receipt)
+
+/** Each character as a byte: one beyond ASCII is no UTF-8. */
+const latin1 = (body: string, status = 200): Answer =>
+  HttpServerResponse.uint8Array(
+    Uint8Array.from(body, (char) => char.charCodeAt(0)),
+    { status }
+  )
 
 const odd = "a/b?c#d e ü%."
 const oddEncoded = "a%2Fb%3Fc%23d%20e%20%C3%BC%25."
@@ -133,6 +140,22 @@ describe("EventBridgeHttp.listDeadLetters", () => {
     }).pipe(withHttp(() => tooLong()))
   )
 
+  it.effect("a page that is not in UTF-8 is final: its letters would be replayed with U+FFFD for what they held", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(list())
+      assert.strictEqual(error.message, "ListDeadLetters: the answer (200) could not be read: it is not in UTF-8")
+      assert.deepInclude(error, { classification: "MALFORMED_RESPONSE", tries: 1, ambiguous: false })
+      assert.lengthOf(yield* calls, 1)
+    }).pipe(withHttp(() => latin1(`{"events":[{"eventId":"evt_1","topicId":"topic-1","payload":"gr\xfc\xdfe"}]}`)))
+  )
+
+  it.effect("U+FFFD that the service sent is U+FFFD", () =>
+    Effect.gen(function* () {
+      const { letters } = yield* list()
+      assert.deepStrictEqual(letters, [Result.succeed({ eventId: "evt_1", topicId: "topic-1", payload: "gr\ufffde" })])
+    }).pipe(withHttp(() => json({ events: [{ eventId: "evt_1", topicId: "topic-1", payload: "gr\ufffde" }] })))
+  )
+
   it.effect("a 404 is final and says so", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(list())
@@ -191,6 +214,21 @@ describe("EventBridgeHttp.replay", () => {
       assert.deepStrictEqual(yield* replay(), { receipt: undefined })
       assert.lengthOf(yield* calls, 1)
     }).pipe(withHttp(() => tooLong()))
+  )
+
+  it.effect("nor is one that is not in UTF-8", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* replay(), { receipt: undefined })
+      assert.lengthOf(yield* calls, 1)
+    }).pipe(withHttp(() => latin1(`{"eventId":"\xfc","status":"queued"}`)))
+  )
+
+  it.effect("a failure that is not in UTF-8 says what of it can be read", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(list())
+      assert.strictEqual(error.reason._tag, "NotFound")
+      assert.include(error.message, "gr\ufffd\ufffde")
+    }).pipe(withHttp(() => latin1(`{"message":"gr\xfc\xdfe"}`, 404)))
   )
 
   it.effect("a failure longer than is read is the failure that its status says", () =>
