@@ -119,7 +119,12 @@ export class EventBridgeConfig extends Context.Service<
         const { destination, instanceUrl, region } = environment
         const fromRegion = instanceUrl === undefined && region !== undefined
         // Whoever sets an override in the environment means its host.
-        const overrideHost = destination === undefined ? undefined : URL.parse(destination)?.hostname
+        const override = destination === undefined ? null : URL.parse(destination)
+        const overrideHost = override?.protocol === "https:" ? override.hostname.replace(/\.$/, "") : undefined
+        const found = new Map<string, unknown>(
+          Object.entries({ ...environment, baseUrl: fromRegion ? region : instanceUrl })
+        )
+        const isOption = (name: string): boolean => found.get(name) === undefined && Object.hasOwn(options ?? {}, name)
         return yield* EventBridgeConfig.make(
           {
             ...options,
@@ -145,7 +150,7 @@ export class EventBridgeConfig extends Context.Service<
           ({ issue, name }) =>
             name === "baseUrl" && fromRegion
               ? { name: "CXONE_REGION", issue: "must be a host name such as api.nicecxone.com" }
-              : { name: environmentNames[name] ?? name, issue }
+              : { name: isOption(name) ? name : (environmentNames[name] ?? name), issue }
         )
       })
     )

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect, Record, Redacted } from "effect"
-import { EventBridgeConfig, type EventBridgeOptions, InvalidConfiguration } from "../../src/index.ts"
+import { checkDestination, EventBridgeConfig, type EventBridgeOptions, InvalidConfiguration } from "../../src/index.ts"
 
 const secret = "s3cr3t-of-the-client"
 const credentials = { CXONE_CLIENT_ID: "the-client", CXONE_CLIENT_SECRET: secret }
@@ -193,6 +193,36 @@ describe("EventBridgeConfig.layerConfig", () => {
       const config = yield* fromEnvironment(blank, options)
       assert.strictEqual(config.monitoringSecret && Redacted.value(config.monitoringSecret), webhookSecrets.monitoring)
       assert.isUndefined(config.registrySecret)
+    })
+  )
+
+  it.effect("what is wrong with an option is told by the option's name", () =>
+    Effect.gen(function* () {
+      const options = { baseUrl: "ftp://bus.example.com", registryUrl: "http://registry.example.com", topicId: ".." }
+      const env = { ...credentials, CXONE_TOPIC_ID: "." }
+      assert.deepStrictEqual(yield* namesOf(fromEnvironment(env, options)), [
+        "CXONE_TOPIC_ID",
+        "baseUrl",
+        "registryUrl"
+      ])
+    })
+  )
+
+  it.effect("an override that is no https URL is told once", () =>
+    Effect.gen(function* () {
+      for (const url of ["hooks.example.com", "mailto:hooks@example.com", "http://a!b.example.com"]) {
+        assert.deepStrictEqual(yield* issuesOf(fromEnvironment({ ...credentials, DESTINATION_OVERRIDE_URL: url })), [
+          { name: "DESTINATION_OVERRIDE_URL", issue: "must be an https URL" }
+        ])
+      }
+    })
+  )
+
+  it.effect("the host of an override may end in a full stop", () =>
+    Effect.gen(function* () {
+      const destination = "https://hooks.example.com./events"
+      const config = yield* fromEnvironment({ ...credentials, DESTINATION_OVERRIDE_URL: destination })
+      assert.strictEqual(yield* checkDestination(destination, config.destinations), destination)
     })
   )
 
