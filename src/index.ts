@@ -1,4 +1,4 @@
-export { EventBridgeApi } from "./api/EventBridgeApi.ts"
+export { BearerToken, EventBridgeApi } from "./api/EventBridgeApi.ts"
 export { AuditHead, AuditLine } from "./domain/AuditLine.ts"
 export { AuditFault, AuditVerification } from "./domain/AuditVerification.ts"
 export { AuditRecord, ReplayAuditRecord, SubscriptionAuditRecord } from "./domain/AuditRecord.ts"

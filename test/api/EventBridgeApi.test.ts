@@ -13,7 +13,8 @@ const Operations = Schema.Record(
       parameters: Schema.optionalKey(
         Schema.Array(Schema.Struct({ name: Schema.String, in: Schema.String, required: Schema.Boolean }))
       ),
-      responses: Schema.Record(Schema.String, Schema.Unknown),
+      summary: Schema.NonEmptyString,
+      responses: Schema.Record(Schema.String, Schema.Struct({ description: Schema.String })),
       requestBody: Schema.optionalKey(Schema.Struct({ content: Schema.Record(Schema.String, Schema.Unknown) })),
       security: Schema.optionalKey(Schema.Array(Schema.Record(Schema.String, Schema.Array(Schema.String))))
     }),
@@ -93,6 +94,22 @@ describe("EventBridgeApi", () => {
     [`${subscriptions}/{id}`, "delete", ["path id"]]
   ] as const)("%s %s has parameters %j", (path, method, parameters) => {
     assert.sameMembers(parametersOf(path, method), [...parameters])
+  })
+
+  it("says what each answer means, in words", () => {
+    const answers = Object.values(paths).flatMap((operations) => Object.values(operations))
+    for (const { responses } of answers) {
+      for (const { description } of Object.values(responses)) assert.match(description, /^(Success$|[A-Z].* )/)
+    }
+  })
+
+  it("has one component for each failure, and one for what a dead letter is", () => {
+    assert.sameMembers(Object.keys(document.components.schemas), [
+      "DeadLetter",
+      ...failures.map((status) => `Failure${status}`),
+      "TokenFailure400",
+      "TokenFailure401"
+    ])
   })
 
   it("tells bearer tokens, and what it is", () => {
