@@ -49,15 +49,25 @@ const services = Layer.mergeAll(Notifier.layer, Registry.layer, Checkpoints.laye
 
 const whole = Layer.provideMerge(Layer.merge(Replay.layer, Subscriptions.layer), services)
 
-/** The whole library in one layer. To swap one of its services, compose the services' own layers instead. */
+/**
+ * Layers are built once by which they are, whatever they are provided with: those above would serve whoever comes second with
+ * the configuration of the first. So each configuration builds its own; used in two places, it is one all the same.
+ */
+const configured = <E>(config: Layer.Layer<EventBridgeConfig, E>) =>
+  Layer.suspend(() => Layer.fresh(Layer.provideMerge(whole, config)))
+
+/**
+ * The whole library in one layer. Several of them, for several tenants say, have nothing in common but what they are provided
+ * with. To swap one of its services, compose the services' own layers instead.
+ */
 export const EventBridge = {
   /** Configured in code. Fails with every issue the options have. */
   layer: (options: EventBridgeOptions): Layer.Layer<EventBridge, InvalidConfiguration, Requirements> =>
-    Layer.provideMerge(whole, EventBridgeConfig.layer(options)),
+    configured(EventBridgeConfig.layer(options)),
 
   /** Configured from the environment; `options` sets what the environment does not. See `EventBridgeConfig.layerConfig`. */
   layerConfig: (
     options?: Parameters<typeof EventBridgeConfig.layerConfig>[0]
   ): Layer.Layer<EventBridge, InvalidConfiguration | Config.ConfigError, Requirements> =>
-    Layer.provideMerge(whole, EventBridgeConfig.layerConfig(options))
+    configured(EventBridgeConfig.layerConfig(options))
 } as const
