@@ -32,7 +32,7 @@ export interface Try {
  * the same request was sent before.
  */
 export const make = Effect.fnUntraced(function* (options: {
-  /** The one that `health` goes by. */
+  /** The one that `health` goes by, and that requests are timed by. */
   readonly steadyClock: Clock.Clock
   readonly health: ServiceHealth
   readonly maxRetryAfter: Duration.Duration
@@ -44,10 +44,10 @@ export const make = Effect.fnUntraced(function* (options: {
 
   const failed = (
     { operation, secrets }: Try,
-    { body, response }: { readonly body: string; readonly response: HttpClientResponse.HttpClientResponse },
-    now: number
+    { body, response }: { readonly body: string; readonly response: HttpClientResponse.HttpClientResponse }
   ) => {
-    const retryAfter = retryAfterOf(response.headers, now)
+    // A date is one of the clock that people set.
+    const retryAfter = retryAfterOf(response.headers, clock.currentTimeMillisUnsafe())
     // Capped as for the calls: a probe is waited for by all of them, and one that asks for hours would hold them for hours.
     if (Option.isSome(retryAfter)) {
       const pause = Duration.toMillis(Duration.min(retryAfter.value, maxRetryAfter))
@@ -61,22 +61,21 @@ export const make = Effect.fnUntraced(function* (options: {
   return (attempt: Try, resends = 0): Effect.Effect<Answer, TryReason> =>
     Effect.withFiber((fiber) => {
       const { operation, secrets, send, timeout } = attempt
-      const start = clock.currentTimeMillisUnsafe()
+      const startedAt = steadyClock.currentTimeMillisUnsafe()
+      const counted = (status: number | "none") =>
+        metrics.request(operation, status, steadyClock.currentTimeMillisUnsafe() - startedAt)
       const received = Effect.matchEffect(Tracing.request(fiber, send, { operation, resends }), receiving)
       return Effect.matchEffect(deadlines.within(fiber, received, timeout, late), {
         onSuccess: (answer) => {
           const { body, response } = answer
           const { status } = response
-          const now = clock.currentTimeMillisUnsafe()
-          const counted = metrics.request(operation, status, now - start)
           return isSuccess(status)
-            ? Effect.as(counted, { status, body })
-            : Effect.andThen(counted, Effect.fail(failed(attempt, answer, now)))
+            ? Effect.as(counted(status), { status, body })
+            : Effect.andThen(counted(status), Effect.fail(failed(attempt, answer)))
         },
         onFailure: (error) => {
-          const now = clock.currentTimeMillisUnsafe()
           const fail = (status: number | "none", reason: TryReason) =>
-            Effect.andThen(metrics.request(operation, status, now - start), Effect.fail(reason))
+            Effect.andThen(counted(status), Effect.fail(reason))
           if (error._tag === "NetworkFailure") return fail("none", error)
           if (error._tag === "MalformedResponse") return fail(error.status, error)
           const unread = tooLong(error)
@@ -85,9 +84,7 @@ export const make = Effect.fnUntraced(function* (options: {
           const { status } = response
           return fail(
             status,
-            isSuccess(status)
-              ? new MalformedResponse({ status, detail })
-              : failed(attempt, { body: detail, response }, now)
+            isSuccess(status) ? new MalformedResponse({ status, detail }) : failed(attempt, { body: detail, response })
           )
         }
       })

@@ -5,6 +5,7 @@ import type { ReplayReport } from "../domain/ReplayReport.ts"
 import type { RunOptions } from "../domain/RunCheckpoint.ts"
 import { EventBridgeConfig } from "../services/EventBridgeConfig.ts"
 import { Metrics } from "../services/Metrics.ts"
+import * as SteadyClock from "../services/SteadyClock.ts"
 import * as Tracing from "../services/Tracing.ts"
 import type { LeftOut, Selected } from "./LetterSelection.ts"
 import type { OpenPage } from "./PageLedger.ts"
@@ -38,6 +39,7 @@ export const start = Effect.fnUntraced(function* (
   runId: string,
   { destination, pageSize, topicId }: RunOptions
 ): Effect.fn.Return<RunWatch, never, EventBridgeConfig | Metrics | Scope.Scope> {
+  const clock = SteadyClock.make(yield* Clock.Clock)
   const metrics = yield* Metrics
   const { tracing } = yield* EventBridgeConfig
   const isTraced = yield* Tracing.isOn
@@ -55,7 +57,7 @@ export const start = Effect.fnUntraced(function* (
   const open = new Map<OpenPage, Watched>()
 
   const opened = Effect.fnUntraced(function* (page: OpenPage, letters: number) {
-    const openedAt = yield* Clock.currentTimeMillis
+    const openedAt = yield* clock.currentTimeMillis
     const span =
       run === undefined
         ? undefined
@@ -76,7 +78,7 @@ export const start = Effect.fnUntraced(function* (
     Effect.forEach(
       pages,
       (page) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        Effect.flatMap(clock.currentTimeMillis, (now) =>
           Effect.andThen(metrics.page(now - (open.get(page)?.openedAt ?? now)), close(page, Exit.void))
         ),
       { discard: true }

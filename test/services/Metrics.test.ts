@@ -13,7 +13,18 @@ import {
   Skip
 } from "../../src/index.ts"
 import * as MetricFamilies from "../../src/services/MetricFamilies.ts"
-import { firstPage, json, layerHttp, layerWire, receipt, replayOf, text, withTokens } from "./Support.ts"
+import {
+  firstPage,
+  json,
+  late,
+  layerHttp,
+  layerWire,
+  receipt,
+  replayOf,
+  setClock,
+  text,
+  withTokens
+} from "./Support.ts"
 
 /** A registry of its own: others count in the global one at the same time. */
 const apart = Effect.provideServiceEffect(
@@ -104,6 +115,25 @@ describe("Metrics", () => {
       assert.deepStrictEqual(histogram?.attributes, { operation: "ReplayEvent" })
       assert.deepInclude(histogram?.state, { count: 2, sum: 1.53, min: 0.03, max: 1.5 })
     }).pipe(Effect.provide(Metrics.layer), apart)
+  )
+
+  it.effect("a try takes the time it takes, also where the clock is set back meanwhile", () =>
+    Effect.gen(function* () {
+      const http = yield* EventBridgeHttp
+      const fiber = yield* Effect.forkChild(http.replay(replayOf()))
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(fiber)
+      const durations = (yield* Metrics.snapshot).filter(({ type }) => type === "histogram")
+      assert.deepStrictEqual(
+        durations.map((one) => "sum" in one && one.sum),
+        [2, 0]
+      )
+    }).pipe(
+      Effect.provide(layerHttp()),
+      Effect.provide(layerWire(withTokens(() => late("2 seconds", json(receipt))))),
+      setClock("1 second", "-2 hours"),
+      apart
+    )
   )
 
   it.effect("a call counts its tries by operation and status, whatever the ids", () =>

@@ -25,6 +25,7 @@ import {
   options as credentials,
   receipt,
   type Sent,
+  setClock,
   text,
   Wire,
   withTokens
@@ -307,7 +308,7 @@ describe("without tracing", () => {
   })
 })
 
-it.effect("a page's time is from being opened to being settled, in order", () =>
+it.effect("a page's time is from being opened to being settled, in order, whatever the clock is set to meanwhile", () =>
   Effect.gen(function* () {
     yield* driven(run, 50)
     const pages = (yield* Metrics.snapshot).find(({ name }) => name === "cxone_eventbridge_page_duration_seconds")
@@ -318,7 +319,10 @@ it.effect("a page's time is from being opened to being settled, in order", () =>
       flight.map((one) => "value" in one && one.value),
       [0]
     )
-  }).pipe(withLibrary(service(6, (index) => (index === 1 ? late("2 seconds", json(receipt)) : json(receipt)))))
+  }).pipe(
+    withLibrary(service(6, (index) => (index === 1 ? late("2 seconds", json(receipt)) : json(receipt)))),
+    setClock("1 second", "-2 hours")
+  )
 )
 
 it.effect("what is counted has bounded attributes, whatever the ids and reasons are", () => {
