@@ -20,12 +20,15 @@ export const layer = (
   PlatformError.PlatformError,
   FileSystem.FileSystem | Path.Path
 > =>
-  Layer.merge(
-    Layer.provide(
-      KeyValueStore.layerFileSystem(directory),
-      Layer.effect(FileSystem.FileSystem, atomicFiles(directory))
-    ),
-    Layer.effect(RunStore, leases(directory))
+  Layer.unwrap(
+    Effect.map(Path.Path, (paths) => {
+      // Once: a relative path changes its meaning with the working directory.
+      const folder = paths.resolve(directory)
+      return Layer.merge(
+        Layer.provide(KeyValueStore.layerFileSystem(folder), Layer.effect(FileSystem.FileSystem, atomicFiles(folder))),
+        Layer.effect(RunStore, leases(folder))
+      )
+    })
   )
 
 // Files that are not checkpoints have a "+" in their names, which `encodeURIComponent` never writes.

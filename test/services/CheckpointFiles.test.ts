@@ -1,11 +1,12 @@
 import { NodeFileSystem, NodePath } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FileSystem, Layer, Option } from "effect"
+import { Context, Effect, FileSystem, Layer, Option } from "effect"
 import { KeyValueStore } from "effect/persistence"
 import { CheckpointFiles, Checkpoints } from "../../src/index.ts"
 import { layerIdentity, type Named } from "./support/Processes.ts"
 import { checkpoint } from "./support/Runs.ts"
 import { storeSuite } from "./support/StoreSuite.ts"
+import { within } from "./support/WorkingDirectory.ts"
 
 const node = Layer.merge(NodeFileSystem.layer, NodePath.layer)
 
@@ -44,6 +45,22 @@ describe("runs in files", () => {
         yield* remove(checkpoint.runId)
         assert.deepStrictEqual(yield* files, ["+leases"])
       }).pipe(Effect.provide(yield* open(folder, { pid: 1 })))
+    }).pipe(Effect.provide(node))
+  )
+
+  it.live("stay where they are when the process goes elsewhere, where there is such a folder, too", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const here = yield* temporary
+      const elsewhere = yield* temporary
+      yield* fs.makeDirectory(`${elsewhere}/checkpoints/+leases`, { recursive: true })
+      const { acquire, load, save } = yield* Effect.map(
+        within(here, Layer.build(Layer.fresh(Layer.provide(Checkpoints.layer, CheckpointFiles.layer("checkpoints"))))),
+        Context.get(Checkpoints)
+      )
+      yield* within(elsewhere, Effect.scoped(Effect.andThen(acquire(checkpoint.runId), save(checkpoint))))
+      assert.deepStrictEqual(yield* fs.readDirectory(`${elsewhere}/checkpoints`, { recursive: true }), ["+leases"])
+      assert.isTrue(Option.isSome(yield* load(checkpoint.runId)))
     }).pipe(Effect.provide(node))
   )
 
