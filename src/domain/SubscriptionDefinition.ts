@@ -8,6 +8,7 @@ export interface Vocabulary {
   readonly operators: ReadonlyArray<string>
 }
 
+/** The event types of the contract, and the operators that filters usually have. */
 export const defaultVocabulary: Vocabulary = {
   eventTypes: ["contact.created", "contact.updated", "interaction.completed", "queue.event"],
   operators: ["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "contains", "startsWith", "endsWith", "exists"]

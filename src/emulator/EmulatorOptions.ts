@@ -53,6 +53,7 @@ export const allScopes: ReadonlyArray<string> = [
   ...scopesOf.CreateSubscription
 ]
 
+/** The topic of an emulator that was given none. */
 export const defaultTopicId = "topic_pub_conversations"
 
 const atLeast0 = (isRight: (value: number) => boolean, message: string) =>

@@ -11,6 +11,7 @@ import * as Batch from "./Batch.ts"
 import * as FileLease from "./FileLease.ts"
 import { histogram } from "./MetricFamilies.ts"
 
+/** How `Audit.layerFile` keeps its file. */
 export interface AuditFileOptions {
   /**
    * When lines are brought to disk: `always`, before `record` returns; at an `interval` of a second, so that a power cut

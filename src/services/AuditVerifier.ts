@@ -5,6 +5,7 @@ import type { AuditFault, AuditVerification } from "../domain/AuditVerification.
 import { InvalidConfiguration } from "../domain/InvalidConfiguration.ts"
 import * as AuditChain from "./AuditChain.ts"
 
+/** What `Audit.verify` holds the files against, beyond themselves. Heads are SHA-256 in 64 hex digits. */
 export interface VerifyOptions {
   /** The head noted when the audit was written, `auditHead` in a report: shows whether lines up to it were cut off. */
   readonly head?: string | undefined

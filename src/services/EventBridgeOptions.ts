@@ -71,6 +71,7 @@ export interface EventBridgeOptions {
     | undefined
 }
 
+/** How long one try may take: of a page, of a replay, of any other call. */
 export interface Timeouts {
   readonly default: Duration.Duration
   readonly page: Duration.Duration

@@ -24,6 +24,7 @@ export interface Notifications {
   readonly drain: Effect.Effect<NotificationCounts>
 }
 
+/** What `Notifier.layerWith` may be told. */
 export interface NotifierOptions {
   /** Records that may wait. Default 10,000. */
   readonly queueSize?: number | undefined

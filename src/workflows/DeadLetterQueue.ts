@@ -5,6 +5,7 @@ import type { EventBridgeError } from "../domain/EventBridgeError.ts"
 import { EventBridgeHttp } from "../services/EventBridgeHttp.ts"
 import * as PagedList from "./PagedList.ts"
 
+/** Which dead letters to read. */
 export interface QueueOptions {
   readonly topicId: string
   /** Letters a page, at most. Default 50. */

@@ -36,6 +36,7 @@ import * as SubscriptionList from "./SubscriptionList.ts"
 import * as SubscriptionRecords from "./SubscriptionRecords.ts"
 import * as SubscriptionWrites from "./SubscriptionWrites.ts"
 
+/** How long to wait for a delivery, and how often to ask. */
 export interface ConfirmOptions {
   /** When to look again. By default after 1, 2, 4, 8, 15, 15 … seconds, ±20 %, 9 times: about 90 s. */
   readonly schedule?: Schedule.Schedule<unknown> | undefined
