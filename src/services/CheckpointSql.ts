@@ -14,18 +14,21 @@ const table = "cxone_replay_runs"
  * process off a run, wherever it runs. The tables are made where there are none.
  */
 export const layer: Layer.Layer<KeyValueStore.KeyValueStore | RunStore, SqlError.SqlError, SqlClient.SqlClient> =
-  Layer.unwrap(
-    Effect.gen(function* () {
-      // Processes that make a table at the same time get into each other's way, IF NOT EXISTS or not.
-      yield* Effect.retry(SqlLease.makeTable, { times: 3, schedule: Schedule.spaced("200 millis") })
-      const values = Layer.effect(KeyValueStore.KeyValueStore, Effect.map(KeyValueStore.KeyValueStore, patient)).pipe(
-        Layer.provide(KeyValueStore.layerSql({ table }))
-      )
-      return Layer.merge(
-        Layer.effect(RunStore, leases),
-        Layer.catchCause(values, () => Layer.fresh(values))
-      )
-    })
+  // Fresh, or a second database in one application would be given the runs of the first.
+  Layer.fresh(
+    Layer.unwrap(
+      Effect.gen(function* () {
+        // Processes that make a table at the same time get into each other's way, IF NOT EXISTS or not.
+        yield* Effect.retry(SqlLease.makeTable, { times: 3, schedule: Schedule.spaced("200 millis") })
+        const values = Layer.effect(KeyValueStore.KeyValueStore, Effect.map(KeyValueStore.KeyValueStore, patient)).pipe(
+          Layer.provide(KeyValueStore.layerSql({ table }))
+        )
+        return Layer.merge(
+          Layer.effect(RunStore, leases),
+          Layer.catchCause(values, () => Layer.fresh(values))
+        )
+      })
+    )
   )
 
 /** The last try begins within ten seconds, a third of what the lease on the run lasts. */

@@ -47,6 +47,9 @@ const age = (seconds: number) =>
     (sql) => sql`UPDATE cxone_replay_leases SET expires_at = expires_at - ${seconds * 1000}`
   )
 
+class FirstRuns extends Context.Service<FirstRuns, Checkpoints["Service"]>()("test/FirstRuns") {}
+class SecondRuns extends Context.Service<SecondRuns, Checkpoints["Service"]>()("test/SecondRuns") {}
+
 describe("runs in a database", () => {
   storeSuite(store, { isShared: true })
 
@@ -59,6 +62,21 @@ describe("runs in a database", () => {
       }
     })
   )
+
+  it.live("two databases of one application keep the runs of one each", () => {
+    const runsIn = (path: string) =>
+      Checkpoints.layer.pipe(Layer.fresh, Layer.provide(CheckpointSql.layer), Layer.provide(Sqlite.layer(path)))
+    return Effect.gen(function* () {
+      yield* (yield* FirstRuns).save(checkpoint)
+      assert.lengthOf(yield* (yield* FirstRuns).list, 1)
+      assert.lengthOf(yield* (yield* SecondRuns).list, 0)
+    }).pipe(
+      Effect.provide([
+        Layer.provide(Layer.effect(FirstRuns, Checkpoints), runsIn(":memory:")),
+        Layer.provide(Layer.effect(SecondRuns, Checkpoints), runsIn(":memory:"))
+      ])
+    )
+  })
 
   it.live("a run of which nothing is known is taken 30 s after its last renewal, by the database's clock", () =>
     Effect.gen(function* () {
