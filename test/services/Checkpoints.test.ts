@@ -40,6 +40,22 @@ describe("Checkpoints", () => {
     }).pipe(Effect.provide(Layer.provide(Checkpoints.layer, Layer.succeed(KeyValueStore.KeyValueStore, failing))))
   )
 
+  it.effect("one that the store refuses is told beside the others", () =>
+    Effect.gen(function* () {
+      const store = yield* KeyValueStore.KeyValueStore
+      const { save } = yield* Checkpoints
+      yield* save(checkpoint)
+      yield* store.set("replay-run:of-root", "{}")
+      const get = (key: string) => (key.endsWith("of-root") ? gone("get", "permission denied") : store.get(key))
+      const refusing = KeyValueStore.KeyValueStore.of({ ...store, get })
+      const { list } = yield* Effect.provideService(Checkpoints.make, KeyValueStore.KeyValueStore, refusing)
+      const [readable, refused] = yield* list
+      assert.deepInclude(readable, { runId: checkpoint.runId, state: "cut-off" })
+      assert.deepInclude(refused, { runId: "of-root", state: "unreadable" })
+      assert.include(refused?.why, "permission denied")
+    }).pipe(Effect.provide(Layer.provideMerge(Checkpoints.layer, KeyValueStore.layerMemory)))
+  )
+
   it.effect("one under another run's key is not taken for its own", () =>
     Effect.gen(function* () {
       const { list, load, save } = yield* Checkpoints
