@@ -1,9 +1,11 @@
 import { Predicate } from "effect"
 
-const messages = (error: unknown): ReadonlyArray<string> =>
-  Predicate.hasProperty(error, "message")
-    ? [String(error.message), ...(Predicate.hasProperty(error, "cause") ? messages(error.cause) : [])]
-    : []
+const messages = (error: unknown): ReadonlyArray<string> => {
+  if (!Predicate.hasProperty(error, "message")) return []
+  const causes = Predicate.hasProperty(error, "cause") ? messages(error.cause) : []
+  // Its own, "Unknown: FileSystem.writeAll (21)", says nothing that what the system said does not say better.
+  return Predicate.isTagged(error, "PlatformError") && causes.length > 0 ? causes : [String(error.message), ...causes]
+}
 
 /** What went wrong, down to the first cause. */
 export const causesOf = (error: unknown): string =>

@@ -31,6 +31,9 @@ const maxDetail = 200
 
 const shorten = (text: string): string => (text.length > maxDetail ? `${text.slice(0, maxDetail)}…` : text)
 
+/** On one line, without what a terminal would take for a command. */
+const oneLine = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\s]+/gu, " ").trim()
+
 /**
  * What a failure's body says, on one line: it may be JSON, an HTML page or anything at all. Control characters go, so
  * that a body cannot write to the terminal it is shown on.
@@ -44,9 +47,7 @@ export const detailOfBody = (body: string): string => {
     const title = /<title[^<>]*>([^<]*)<\/title>/i.exec(body)?.[1]
     return title ?? body.slice(0, 4 * maxDetail).replace(/<[^>]*>/g, " ")
   })
-  const line = String(text)
-    .replace(/[\p{Cc}\p{Cf}\s]+/gu, " ")
-    .trim()
+  const line = oneLine(String(text))
   return line === "" ? "no details were given" : shorten(line)
 }
 
@@ -89,11 +90,14 @@ export const ofAnswer = (
   return new UnknownFailure({ detail: `status ${status}: ${detail}` })
 }
 
-/** The innermost message of a failed request: "connect ECONNREFUSED 127.0.0.1:1" rather than "Transport error". */
+/**
+ * The innermost message of a failed request, on one line: "connect ECONNREFUSED 127.0.0.1:1" rather than "Transport error".
+ * OpenSSL ends its own with a line break, and a certificate's names are the peer's to choose.
+ */
 export const rootMessage = (error: unknown): string => {
-  if (!(error instanceof Error)) return String(error)
+  if (!(error instanceof Error)) return oneLine(String(error))
   if (error.cause !== undefined) return rootMessage(error.cause)
   const first: unknown = error instanceof AggregateError ? error.errors[0] : undefined
   if (first !== undefined) return rootMessage(first)
-  return error.message === "" ? error.name : error.message
+  return oneLine(error.message === "" ? error.name : error.message)
 }

@@ -1,12 +1,23 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Option, Schema } from "effect"
-import { detailOfBody, ofAnswer } from "../../src/domain/Failure.ts"
+import { detailOfBody, ofAnswer, rootMessage } from "../../src/domain/Failure.ts"
 import { Operation } from "../../src/index.ts"
 
 const cap = Duration.minutes(2)
 
 const reasonOf = (status: number, operation: Operation = "ReplayEvent", retryAfter?: Duration.Duration) =>
   ofAnswer(operation, { status, detail: "why", retryAfter: Option.fromUndefinedOr(retryAfter) }, cap)
+
+it.each([
+  [
+    new Error("SSL routines:wrong version number:../tlsany_meth.c:77:\n"),
+    "SSL routines:wrong version number:../tlsany_meth.c:77:"
+  ],
+  [new TypeError("fetch failed", { cause: new Error("no \u001b[31mred\nname") }), "no [31mred name"],
+  ["refused\n", "refused"]
+])("what a request failed with is one line: %s", (error, message) => {
+  assert.strictEqual(rootMessage(error), message)
+})
 
 describe("Failure.ofAnswer", () => {
   it.each([
