@@ -10,20 +10,20 @@ const integer = new Intl.NumberFormat("en")
 
 /** What was found, and what a chain cannot show. */
 const describe = ({ fault, head, lines, notedLine }: AuditVerification, isHeadNoted: boolean): string => {
-  const found = [`${integer.format(lines)} lines are whole${head === null ? "" : `, head ${head}`}`]
+  const found = [`${integer.format(lines)} lines are intact${head === null ? "" : `, head ${head}`}`]
   if (fault !== null) return [...found, `FAULT in ${fault.file}, line ${fault.line}: ${fault.problem}`].join("\n")
   return [
     ...found,
     isHeadNoted && notedLine !== null
       ? `The noted head is line ${integer.format(notedLine)} of the chain: nothing up to it is missing.`
-      : "Whether lines were cut off at the end a chain cannot show: give the head that was noted when it was written (--head)."
+      : "A chain alone cannot show whether lines were cut off at its end: give the head that was noted when it was written (--head)."
   ].join("\n")
 }
 
 const verify = Command.make(
   "verify",
   {
-    files: Argument.File("file", { mustExist: true }).pipe(
+    files: Argument.File("file").pipe(
       Argument.withDescription("Files of one audit, in the order they were written: audit.*.jsonl audit.jsonl"),
       Argument.atLeast(1)
     ),
@@ -32,7 +32,7 @@ const verify = Command.make(
       Flag.optional
     ),
     after: Flag.String("after").pipe(
-      Flag.withDescription("The head the first file goes on from, where the files before it are kept elsewhere"),
+      Flag.withDescription("The head the first file continues from, where the files before it are kept elsewhere"),
       Flag.optional
     ),
     json: Flag.Boolean("json").pipe(
@@ -50,7 +50,7 @@ const verify = Command.make(
     if (json) yield* Console.log(JSON.stringify(found))
     if (found.fault !== null) return yield* new ExitWith({ code: 1 })
   })
-).pipe(Command.withDescription("Checks that no line was changed, removed, doubled or moved"))
+).pipe(Command.withDescription("Checks that no line was changed, removed, duplicated or moved"))
 
 class Unreadable extends Schema.TaggedError<Unreadable>()("Unreadable", { problem: Schema.String }) {
   readonly hint = "Name files that you may read."

@@ -15,7 +15,7 @@ const flags = {
   port: Listening.portFlag(9464),
   host: Listening.hostFlag("Address to listen on (127.0.0.1); a Prometheus elsewhere needs another"),
   linger: Flag.Int("linger").pipe(
-    Flag.withDescription("Seconds to go on serving after the run, for the scrape that sees its end (0)"),
+    Flag.withDescription("Seconds to keep serving after the run, for the scrape that sees its end (0)"),
     Flag.withSchema(Schema.Natural),
     Flag.withDefault(0)
   )
@@ -35,7 +35,7 @@ const metrics = (host: string, port: number) =>
 /** Goes on serving after a run; Ctrl-C ends that, and leaves the run's exit code as it is. */
 const serveOn = Effect.fnUntraced(function* (seconds: number) {
   const hasEnough = yield* Deferred.make<void>()
-  yield* StopSignal.instead(Deferred.succeed(hasEnough, undefined), () => "The metrics are served no more.")
+  yield* StopSignal.instead(Deferred.succeed(hasEnough, undefined), () => "Metrics are no longer served.")
   yield* Console.error(`Serving metrics for ${seconds} s more; Ctrl-C ends it.`)
   yield* Effect.timeoutOption(Deferred.await(hasEnough), Duration.seconds(seconds))
 }, Effect.scoped)

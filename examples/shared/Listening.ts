@@ -26,7 +26,7 @@ export const refused = ({ cause }: HttpServerError.ServeError, host: string, por
     code === "EADDRINUSE"
       ? "the port is in use; choose another, or --port 0 for a free one"
       : code === "EACCES"
-        ? "it takes more rights to listen on this port"
+        ? "listening on this port needs more privileges"
         : code === "EADDRNOTAVAIL" || code === "ENOTFOUND"
           ? "this machine has no such address"
           : String(cause)

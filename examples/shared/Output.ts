@@ -35,5 +35,11 @@ export const written: Effect.Effect<void, OutputLost> = Effect.callback((resume)
   })
 })
 
+/** On a terminal what is said takes the place of a progress bar; elsewhere there is none. */
+export const freshLine = (): string => (process.stderr.isTTY ? "\r\x1b[2K" : "")
+
+/** Says something while progress may be shown. */
+export const say = (text: string) => Effect.sync(() => void process.stderr.write(`${freshLine()}${text}\n`))
+
 /** Ends the process when stderr has taken what was said. */
 export const exit = (code: number): void => void process.stderr.write("", () => process.exit(code))

@@ -26,7 +26,11 @@ const presenter = CliOutput.layerPresenter({
 })
 
 /** On stderr: stdout is for results. */
-const logger = Logger.layer([Logger.withConsoleError(Logger.map(Logger.formatSimple, ReportTable.printableLines))])
+const logger = Logger.layer([
+  Logger.withConsoleError(
+    Logger.map(Logger.formatSimple, (text) => `${Output.freshLine()}${ReportTable.printableLines(text)}`)
+  )
+])
 
 /** What is wrong, then what to do about it. Never a stack trace: these are failures, not faults of the program. */
 const explain = (error: unknown): string => {

@@ -18,7 +18,7 @@ export const flags = {
     Flag.optional
   ),
   concurrency: Flag.Int("concurrency").pipe(Flag.withDescription("Letters in flight at once (16)"), Flag.optional),
-  pageSize: Flag.Int("page-size").pipe(Flag.withDescription("Letters a page, at most (50)"), Flag.optional),
+  pageSize: Flag.Int("page-size").pipe(Flag.withDescription("Letters per page, at most (50)"), Flag.optional),
   maxAttempts: Flag.Int("max-attempts").pipe(
     Flag.withDescription("Skip letters beyond this attempt (5)"),
     Flag.optional
@@ -35,9 +35,9 @@ export const flags = {
     Flag.withDescription("Only letters whose failure reason contains this"),
     Flag.optional
   ),
-  limit: Flag.Int("limit").pipe(Flag.withDescription("Replay so many letters, then stop"), Flag.optional),
+  limit: Flag.Int("limit").pipe(Flag.withDescription("Replay at most this many letters"), Flag.optional),
   maxFailureShare: Flag.Finite("max-failure-share").pipe(
-    Flag.withDescription("Halt when more than this share of the letters sent last failed, from 0 to 1 (0.5)"),
+    Flag.withDescription("Halt when more than this share of the last letters sent failed, from 0 to 1 (0.5)"),
     Flag.optional
   ),
   dryRun: Flag.Boolean("dry-run").pipe(

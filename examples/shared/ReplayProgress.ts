@@ -1,6 +1,7 @@
 // How far a run has come: a bar on a terminal, a line now and then elsewhere. On stderr: stdout is for the report.
 import { Duration, Effect, Option, type Scope } from "effect"
 import type { ReplayReport } from "../../src/index.ts"
+import * as Output from "./Output.ts"
 
 const width = 12
 const integer = new Intl.NumberFormat("en")
@@ -53,19 +54,16 @@ const bar = (report: ReplayReport, total: Option.Option<number>): string => {
     .join("  ")
 }
 
-/** Says something while progress is shown. */
-export const say = (text: string) =>
-  Effect.sync(() => void process.stderr.write(`${process.stderr.isTTY ? "\r\x1b[2K" : ""}${text}\n`))
-
 /** Shows the progress of a run until the scope closes. `total` may become known on the way. */
 export const show = Effect.fnUntraced(function* (
   report: Effect.Effect<ReplayReport>,
   total: Effect.Effect<Option.Option<number>>
 ): Effect.fn.Return<void, never, Scope.Scope> {
-  const { columns, isTTY } = process.stderr
-  if (isTTY) {
+  const { stderr } = process
+  if (stderr.isTTY) {
+    // The width is read each time: a bar that is wider than the terminal has become would wrap, and fill it line by line.
     const draw = Effect.zipWith(report, total, (now, all) => {
-      process.stderr.write(`\r\x1b[2K${bar(now, all).slice(0, (columns || 80) - 1)}`)
+      stderr.write(`${Output.freshLine()}${bar(now, all).slice(0, (stderr.columns || 80) - 1)}`)
     })
     yield* Effect.addFinalizer(() =>
       Effect.andThen(

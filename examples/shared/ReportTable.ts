@@ -52,7 +52,7 @@ export const ofReport = (report: ReplayReport, serviceName: string): string => {
       : [
           [
             "monitoring webhook",
-            `${count(notifications.delivered)} told, ${count(notifications.failed)} refused, ${count(notifications.dropped)} dropped`
+            `${count(notifications.delivered)} delivered, ${count(notifications.failed)} failed, ${count(notifications.dropped)} dropped`
           ] satisfies Row
         ]),
     ["pages settled", count(stopped.pages)],

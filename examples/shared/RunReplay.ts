@@ -1,7 +1,8 @@
 // A run from start to report, with its progress, its exit code, and how to resume it.
 import { Console, Effect, Option, Ref, Stream } from "effect"
-import { relative } from "node:path"
+import { relative, resolve } from "node:path"
 import { Replay, ReplayHalted, type ReplayReport, type RunRequest } from "../../src/index.ts"
+import * as Output from "./Output.ts"
 import { ExitWith } from "./Program.ts"
 import * as ReplayProgress from "./ReplayProgress.ts"
 import * as ReportTable from "./ReportTable.ts"
@@ -21,6 +22,8 @@ export interface RunOptions {
 const escaped = (characters: string): string =>
   Array.from(new TextEncoder().encode(characters), (byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("")
 
+const root = resolve(import.meta.dirname, "../..")
+
 const shellWord = (word: string): string => {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word
   return /[\p{Cc}\p{Cf}]/u.test(word)
@@ -32,16 +35,19 @@ const shellWord = (word: string): string => {
 const resumeCommand = ({ request }: RunOptions, runId: string): string => {
   const given = process.argv.slice(2)
   const args = request.runId === undefined ? [...given, "--run-id", runId] : given
-  const program = relative(process.cwd(), process.argv[1] ?? "")
-  return ["npx", "node", program, ...args].map(shellWord).join(" ")
+  const program = process.argv[1] ?? ""
+  // `npx node` is the repository's Node only within the repository.
+  const isInside = !relative(root, process.cwd()).startsWith("..")
+  const command = isInside ? ["npx", "node", relative(process.cwd(), program)] : [process.execPath, program]
+  return [...command, ...args].map(shellWord).join(" ")
 }
 
 const howToGoOn = (options: RunOptions, runId: string): string =>
   options.isKept
-    ? `To go on:\n  ${resumeCommand(options, runId)}`
-    : "Without --state a run cannot go on. Run again: what was delivered is then a duplicate and skipped."
+    ? `To resume it:\n  ${resumeCommand(options, runId)}`
+    : "This run kept no state, so it cannot be resumed (see --state of replay.ts). Run it again: letters already delivered are skipped as duplicates."
 
-const stopping = "Stopping: letters in flight have 10 s to arrive. Ctrl-C again ends at once."
+const stopping = "Stopping: letters in flight have 10 s to finish. Press Ctrl-C again to exit at once."
 
 /** On a terminal somebody waits and wants to know how long: the queue is counted beside the run. */
 const countQueue = Effect.fnUntraced(function* ({ letters, request }: RunOptions) {
@@ -66,7 +72,7 @@ const conclude = Effect.fnUntraced(function* (
   if (report.status === "halted") {
     const advice = halted === undefined ? "" : whatToDo(halted)
     yield* Console.error(
-      `Halted; what was not tried does not count as failed.${advice} ${howToGoOn(options, report.runId)}`
+      `Halted; letters not yet sent are not counted as failed.${advice} ${howToGoOn(options, report.runId)}`
     )
   }
   if (options.json) yield* Console.log(JSON.stringify({ ...report, service: options.serviceName }))
@@ -76,11 +82,11 @@ const conclude = Effect.fnUntraced(function* (
 
 export const runReplay = Effect.fnUntraced(function* (options: RunOptions) {
   const { outcomes, report, runId, stop } = yield* (yield* Replay).start(options.request)
-  yield* StopSignal.instead(Effect.andThen(ReplayProgress.say(stopping), stop), () => howToGoOn(options, runId))
+  yield* StopSignal.instead(Effect.andThen(Output.say(stopping), stop), () => howToGoOn(options, runId))
   const name = `Run ${ReportTable.printable(runId)}`
   const isComplete = (yield* report).status === "completed"
   yield* Console.error(
-    isComplete ? `${name} was complete already: nothing is sent.` : `${name} on ${options.serviceName}`
+    isComplete ? `${name} is already complete: nothing is sent.` : `${name} on ${options.serviceName}`
   )
   const total = yield* countQueue(options)
   const ended = yield* Effect.scoped(

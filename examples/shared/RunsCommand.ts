@@ -62,7 +62,7 @@ export const runs = Command.make(
 )
 
 class NoSuchRun extends Schema.TaggedError<NoSuchRun>()("NoSuchRun", { runId: Schema.String, state: Schema.String }) {
-  readonly hint = "`runs` lists those it holds."
+  readonly hint = "`runs` lists the runs there are."
   override get message(): string {
     return `there is no run ${this.runId} in "${this.state}"`
   }
@@ -74,9 +74,9 @@ export const forget = Command.make(
   ({ runId, state: folder }) =>
     Effect.gen(function* () {
       if (!(yield* (yield* Checkpoints).remove(runId))) return yield* new NoSuchRun({ runId, state: folder })
-      yield* Console.log(`Run ${printable(runId)} is forgotten. What the audit holds of it stays.`)
+      yield* Console.log(`Run ${printable(runId)} was forgotten. Its audit records are kept.`)
     }).pipe(Effect.provide(State.runs(folder)))
 ).pipe(
-  Command.withDescription("Removes what is kept of a run, so that it cannot go on"),
+  Command.withDescription("Removes what is kept of a run, so that it can no longer be resumed"),
   Command.provide(NodeEventBridge.layer)
 )

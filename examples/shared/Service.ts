@@ -5,7 +5,13 @@ import { HttpClient, type HttpClientError, HttpClientRequest, HttpServer, type H
 import { createServer } from "node:http"
 import { defaultTopicId, Emulator, EmulatorServer, FaultPlan, type InvalidQueue } from "../../src/emulator/index.ts"
 import * as RegistryStandIn from "./RegistryStandIn.ts"
-import { EventBridge, type EventBridgeOptions, type InvalidConfiguration, type Requirements } from "../../src/index.ts"
+import {
+  EventBridge,
+  EventBridgeConfig,
+  type EventBridgeOptions,
+  type InvalidConfiguration,
+  type Requirements
+} from "../../src/index.ts"
 
 export interface ServiceOptions {
   /** Letters in the emulator's queue. */
@@ -19,7 +25,7 @@ export interface ServiceOptions {
 
 /** A service to work on. */
 export interface Service {
-  /** What to call it. */
+  /** What to call it: its URL, which holds no secret. */
   readonly name: string
   /** Letters in the queue of an emulator; nobody knows how many a real one holds. */
   readonly letters: Option.Option<number>
@@ -105,10 +111,9 @@ export const choose = Effect.fnUntraced(function* (options: ServiceOptions) {
     letters: Option.orElse(options.letters, () => Option.some(defaultLetters)),
     layer: Layer.unwrap(emulated(options))
   }
-  const real: Service = {
-    name: "the service of the environment",
-    letters: Option.none(),
-    layer: EventBridge.layerConfig({ destinations: { allowedHosts: options.allowedHosts }, tracing: options.tracing })
-  }
-  return (yield* isConfigured) ? real : emulator
+  if (!(yield* isConfigured)) return emulator
+  const settings = { destinations: { allowedHosts: options.allowedHosts }, tracing: options.tracing }
+  const { baseUrl } = yield* Effect.provide(EventBridgeConfig, EventBridgeConfig.layerConfig(settings))
+  const real: Service = { name: baseUrl, letters: Option.none(), layer: EventBridge.layerConfig(settings) }
+  return real
 })

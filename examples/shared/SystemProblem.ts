@@ -2,17 +2,17 @@
 import { type PlatformError, Predicate } from "effect"
 
 const words: Readonly<Record<string, string>> = {
-  EACCES: "no permission",
+  EACCES: "permission denied",
   EDQUOT: "no space left for this user",
-  EEXIST: "it is there, and no folder",
+  EEXIST: "it exists and is not a folder",
   EFBIG: "the file would be too large",
-  EIO: "the device fails",
+  EIO: "the device failed to read or write",
   EISDIR: "it is a folder, not a file",
   ENAMETOOLONG: "the name is too long",
   ENOENT: "there is no such file or folder",
   ENOSPC: "no space left on the device",
-  ENOTDIR: "a part of the path is a file, not a folder",
-  EPERM: "no permission",
+  ENOTDIR: "part of the path is a file, not a folder",
+  EPERM: "permission denied",
   EROFS: "the file system is read-only"
 }
 

@@ -1,9 +1,10 @@
 // Traces, metrics and logs for an OpenTelemetry collector, set up by the OTEL_* variables that every exporter knows.
 import { NodeHttpClient } from "@effect/platform-node"
-import { Cause, Config, ConfigProvider, Console, Effect, Layer, Schema } from "effect"
+import { Cause, Config, ConfigProvider, Effect, Layer, Schema } from "effect"
 import { HttpClient, HttpClientError, type HttpClientRequest } from "effect/http"
 import { Otlp, OtlpExporter, OtlpSerialization } from "effect/observability"
 import { clientVersion } from "../../src/index.ts"
+import * as Output from "./Output.ts"
 import * as SystemProblem from "./SystemProblem.ts"
 
 export const usualEndpoint = "http://localhost:4318"
@@ -44,8 +45,8 @@ const warnOnce = () => {
       isSaid = true
       // The rest of the URL may hold a token.
       const where = URL.parse(url)?.origin ?? "its URL"
-      return Console.error(
-        `Telemetry is lost: the collector at ${where} does not take it (${why}). The replay goes on without.\n` +
+      return Output.say(
+        `Telemetry is lost: the collector at ${where} does not accept it (${why}). The replay continues without it.\n` +
           "Start a collector there, or set OTEL_EXPORTER_OTLP_ENDPOINT; OTEL_SDK_DISABLED=true sends none."
       )
     })

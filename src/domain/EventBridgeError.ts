@@ -38,7 +38,7 @@ export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", {
   readonly isAmbiguous = false
   get hint(): string {
     const scopes = this.scopes.length === 0 ? "the scopes of this call" : this.scopes.join(" ")
-    return `Grant the client ${scopes}, or check that the region is the tenant's own.`
+    return `Grant the client ${scopes}, or check that CXONE_INSTANCE_URL or CXONE_REGION is your tenant's.`
   }
   override get message(): string {
     return `access was denied: ${this.detail}`
@@ -50,9 +50,9 @@ export class NotFound extends Schema.TaggedError<NotFound>()("NotFound", Detail)
   readonly classification = "NOT_FOUND" satisfies Classification
   readonly isRetryable = false
   readonly isAmbiguous = false
-  readonly hint = "Check the id, and that the base URL is the tenant's own."
+  readonly hint = "Check the id, and that CXONE_INSTANCE_URL or CXONE_REGION is your tenant's."
   override get message(): string {
-    return `the service does not know it (404): ${this.detail}`
+    return `not found (404): ${this.detail}`
   }
 }
 
@@ -63,7 +63,7 @@ export class RequestTimeout extends Schema.TaggedError<RequestTimeout>()("Reques
   readonly isAmbiguous = true
   readonly hint = "The service was slow to take the request; try again later or lower the concurrency."
   override get message(): string {
-    return `the service gave up waiting (${this.status}): ${this.detail}`
+    return `the service timed out (${this.status}): ${this.detail}`
   }
 }
 
@@ -85,7 +85,7 @@ export class PayloadTooLarge extends Schema.TaggedError<PayloadTooLarge>()("Payl
   readonly isAmbiguous = false
   readonly hint = "The event is larger than the service takes; it has to be delivered another way."
   override get message(): string {
-    return `the service finds the request too large (413): ${this.detail}`
+    return `the request is too large for the service (413): ${this.detail}`
   }
 }
 
@@ -142,7 +142,7 @@ export class NetworkFailure extends Schema.TaggedError<NetworkFailure>()("Networ
   readonly classification = "NETWORK" satisfies Classification
   readonly isRetryable = true
   readonly isAmbiguous = true
-  readonly hint = "Check the base URL and the network between here and the service."
+  readonly hint = "Check CXONE_INSTANCE_URL or CXONE_REGION, and the network between here and the service."
   override get message(): string {
     return `no answer: ${this.detail}`
   }
@@ -153,7 +153,7 @@ export class MalformedResponse extends Schema.TaggedError<MalformedResponse>()("
   readonly classification = "MALFORMED_RESPONSE" satisfies Classification
   readonly isRetryable = false
   readonly isAmbiguous = false
-  readonly hint = "Something between here and the service answers in its place, or the contract has changed."
+  readonly hint = "A proxy or a sign-in page may have answered in place of the service, or its API has changed."
   override get message(): string {
     return `the answer (${this.status}) could not be read: ${this.detail}`
   }
@@ -175,7 +175,7 @@ export class UnknownFailure extends Schema.TaggedError<UnknownFailure>()("Unknow
   readonly classification = "UNKNOWN_FAILURE" satisfies Classification
   readonly isRetryable = false
   readonly isAmbiguous = false
-  readonly hint = "Read the detail; this is nothing the contract knows of."
+  readonly hint = "The detail says what happened; the API does not document it."
   override get message(): string {
     return `unexpected: ${this.detail}`
   }
@@ -240,6 +240,10 @@ export class ServiceUnavailable extends Schema.TaggedError<ServiceUnavailable>()
 export const Reason = Schema.Union([TryReason, MaxRetriesExceeded, ServiceUnavailable])
 export type Reason = typeof Reason.Type
 
+/** Where the token is to be had differs between tenants: it is no id that is unknown. */
+const tokenRouteHint =
+  "Check CXONE_TOKEN_PATH, and CXONE_INSTANCE_URL or CXONE_REGION: a tenant's own instance wants /api/v2/oauth/token."
+
 /**
  * A call of the service failed, after whatever retries were due. Handle one reason with
  * `Effect.catchReason("EventBridgeError", "RateLimited", …)`.
@@ -256,7 +260,8 @@ export class EventBridgeError extends Schema.TaggedError<EventBridgeError>()("Ev
     return this.reason.classification
   }
   get hint(): string {
-    return this.reason.hint
+    const isTokenRoute = this.operation === "Token" && this.reason._tag === "NotFound"
+    return isTokenRoute ? tokenRouteHint : this.reason.hint
   }
   override get message(): string {
     const tries = this.tries > 1 ? ` (after ${this.tries} tries)` : ""

@@ -4,7 +4,7 @@ import { Schema } from "effect"
 export class InvalidConfiguration extends Schema.TaggedError<InvalidConfiguration>()("InvalidConfiguration", {
   issues: Schema.Array(Schema.Struct({ name: Schema.String, issue: Schema.String }))
 }) {
-  readonly hint = "Set or correct what is named."
+  readonly hint = "Set or correct the settings named."
   override get message(): string {
     return this.issues.map(({ issue, name }) => `${name}: ${issue}`).join("\n")
   }

@@ -16,7 +16,7 @@ export const describeHolder = ({ host, pid, since }: LeaseHolder): string =>
 
 /** What to do about a holder, wherever it is. */
 export const waitForHolder =
-  "Wait until it is done, or end that process. What a process has left behind that died is free at once on its own machine, elsewhere and after a reboot half a minute later."
+  "Wait until it is done, or stop that process. If it has died, its lease is free at once on its own machine, and after half a minute on another one or after a reboot."
 
 /** Another process uses it. */
 export class LeaseHeld extends Schema.TaggedError<LeaseHeld>()("LeaseHeld", {
@@ -35,8 +35,8 @@ export class LeaseLost extends Schema.TaggedError<LeaseLost>()("LeaseLost", {
   resource: Schema.String,
   detail: Schema.String
 }) {
-  readonly hint = "See that no other process uses it, and that its place can be written; then start again."
+  readonly hint = "Make sure that no other process uses it and that its location can be written to; then start again."
   override get message(): string {
-    return `the hold on ${this.resource} was lost: ${this.detail}`
+    return `the lease on ${this.resource} was lost: ${this.detail}`
   }
 }

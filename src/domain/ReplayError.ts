@@ -13,7 +13,9 @@ export class AuditError extends Schema.TaggedError<AuditError>()("AuditError", {
   remedy: Schema.optionalKey(Schema.String)
 }) {
   get hint(): string {
-    return this.remedy ?? "Make room, or make the place writable; then start again: a run under the same run id."
+    return (
+      this.remedy ?? "Free some space, or make the location writable; then start again: a run with the same run id."
+    )
   }
   override get message(): string {
     return `the audit record could not be written to ${this.sink}: ${this.detail}`
@@ -32,7 +34,7 @@ export class CheckpointError extends Schema.TaggedError<CheckpointError>()("Chec
 }) {
   get hint(): string {
     return this.isUnreadable === true
-      ? "It was changed by hand, or by another version of this library. Restore it, or forget the run and start it anew: what was delivered is then a duplicate and skipped."
+      ? "It was changed by hand, or written by another version of this library. Restore it, or forget the run and start it again: letters already delivered are then skipped as duplicates."
       : "Check the store that holds the checkpoints."
   }
   override get message(): string {
@@ -106,10 +108,10 @@ export class TooManyFailures extends Schema.TaggedError<TooManyFailures>()("TooM
   maxFailureShare: Schema.Finite
 }) {
   readonly hint =
-    "The audit says what was wrong with each. Correct the cause, or allow more with maxFailureShare; then run again with the same run id. A new run takes up those that failed."
+    "The audit says what was wrong with each. Correct the cause, or allow more with maxFailureShare; then run again with the same run id. A new run tries those that failed again."
   override get message(): string {
     const share = `${percent.format(this.failed / this.sent)} of the last ${this.sent} letters sent failed`
-    return `${share}, ${this.times} of them with ${this.classification}; at most ${percent.format(this.maxFailureShare)} may`
+    return `${share}, ${this.times} of them with ${this.classification}; the limit is ${percent.format(this.maxFailureShare)}`
   }
 }
 

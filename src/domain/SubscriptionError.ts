@@ -65,7 +65,8 @@ export class WriteNotApplied extends Schema.TaggedError<WriteNotApplied>()("Writ
   /** What the service holds (`before`) and what was written (`after`), where they differ; empty when it is gone. */
   changes: Schema.Array(Schema.Struct({ field: Schema.String, before: Schema.Unknown, after: Schema.Unknown }))
 }) {
-  readonly hint = "Declare it as the service holds it, or look who else writes it; it is not written again by itself."
+  readonly hint =
+    "Declare it as the service holds it, or find out who else writes it; it is not written again automatically."
   override get message(): string {
     const differences = this.changes.map(({ after, before, field }) => {
       const difference = `${field} is ${shown(before)}, not ${shown(after)}`
@@ -85,6 +86,6 @@ export class RegistrySyncFailed extends Schema.TaggedError<RegistrySyncFailed>()
 }) {
   readonly hint = "Check REGISTRY_WEBHOOK_URL and what listens there; the subscription is not affected."
   override get message(): string {
-    return `the registry was not told of subscription ${this.subscriptionId}: ${this.detail}`
+    return `the registry was not notified of subscription ${this.subscriptionId}: ${this.detail}`
   }
 }

@@ -65,9 +65,9 @@ const decodeLine = Schema.decodeUnknownResult(Schema.fromJsonString(AuditLine.Au
 /** Reads a line and checks it against itself. Fails with what is wrong, in words. */
 export const read = Effect.fnUntraced(function* (digest: Digest.Digest["Service"], bytes: Uint8Array) {
   const parts = AuditLine.split(bytes)
-  if (parts === undefined) return Result.fail("it is no line of an audit")
+  if (parts === undefined) return Result.fail("it is not a line of an audit")
   const hash = yield* digest.digestHex(Digest.sha256, parts.content)
-  if (hash !== parts.hash) return Result.fail("its content is not what its hash was made of")
+  if (hash !== parts.hash) return Result.fail("its content does not match its hash")
   return Result.mapError(decodeLine(AuditLine.text(bytes)), ({ message }) => `it holds no record: ${message}`)
 })
 
@@ -75,7 +75,7 @@ export const read = Effect.fnUntraced(function* (digest: Digest.Digest["Service"
 export const follows = ({ hash, seq }: AuditLine.AuditHead, line: AuditLine.AuditLine): Result.Result<void, string> => {
   if (line.seq !== seq + 1) {
     return Result.fail(
-      `it is number ${line.seq} of the chain where number ${seq + 1} belongs: lines are missing, doubled or moved`
+      `it is number ${line.seq} of the chain where ${seq + 1} was expected: lines are missing, duplicated or moved`
     )
   }
   return line.prev === hash

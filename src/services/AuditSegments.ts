@@ -102,7 +102,7 @@ export const make = Effect.fnUntraced(function* (sink: string) {
     yield* segment.file.sync
     segment.size = size
     yield* Effect.logWarning(
-      `${sink} ended in a line that a crash had cut short; its ${torn.length} bytes are in ${kept} now`
+      `${sink} ended in a line that a crash had cut short; its ${torn.length} bytes were moved to ${kept}`
     )
   })
 
@@ -118,7 +118,7 @@ export const make = Effect.fnUntraced(function* (sink: string) {
   const rotate = Effect.fnUntraced(function* ({ close, file }: Segment, { seq }: AuditHead) {
     const target = paths.join(folder, nameOf(seq))
     if (yield* orFail(fs.exists(target))) {
-      return yield* failure(`it cannot give way, as ${target} is there already`, "Move one of the two away.")
+      return yield* failure(`it cannot be rotated: ${target} already exists`, "Move one of the two away.")
     }
     yield* orFail(Effect.andThen(file.sync, fs.rename(path, target)))
     yield* close

@@ -30,7 +30,7 @@ const readNoted = (name: keyof VerifyOptions, noted: string | undefined) =>
   noted === undefined
     ? Effect.undefined
     : Effect.mapError(decodeNoted(noted), () => {
-        const issue = `${JSON.stringify(noted)} is no head of an audit, which is SHA-256 in 64 hex digits: auditHead in the report of a run`
+        const issue = `${JSON.stringify(noted)} is not an audit head, which is SHA-256 in 64 hex digits: auditHead in the report of a run`
         return new InvalidConfiguration({ issues: [{ name, issue }] })
       })
 
@@ -87,7 +87,7 @@ export const verify = Effect.fn("Audit.verify")(function* (
     })
     yield* Stream.runForEachWhile(fs.stream(file), checkChunk)
     if (fault === undefined && rest.length > 0) {
-      fault = { file, line, problem: "it has no end: it was cut short, or its writer is at work" }
+      fault = { file, line, problem: "it is incomplete: it was cut short, or is still being written" }
     }
     return line
   })
@@ -101,7 +101,7 @@ export const verify = Effect.fn("Audit.verify")(function* (
     fault = {
       file: files.at(-1) ?? "",
       line: lastLine,
-      problem: `the noted head is of no line before this one: lines were cut off, or it is the head of another chain`
+      problem: `the noted head belongs to no line before this one: lines were cut off, or it is the head of another chain`
     }
   }
   return { lines, head: lines === 0 ? null : head.hash, notedLine: notedLine ?? null, fault: fault ?? null }

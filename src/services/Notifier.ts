@@ -172,7 +172,7 @@ const makeNotifier = Effect.fnUntraced(function* (
           // One line tells the operator; a line a letter would bury everything else.
           Effect.andThen(
             problem !== undefined && failed === 1
-              ? Effect.logWarning(`the monitoring webhook does not take records: ${problem}`)
+              ? Effect.logWarning(`the monitoring webhook does not accept records: ${problem}`)
               : Effect.void
           )
         )

@@ -46,7 +46,7 @@ const endlessList = (operation: Operation, token: string) =>
     operation,
     reason: new MalformedResponse({
       status: 200,
-      detail: `the page token "${token}" comes again: the list would never end`
+      detail: `the page token "${token}" was repeated: the list would never end`
     }),
     tries: 1,
     ambiguous: false

@@ -41,7 +41,7 @@ describe("the share of letters that failed", () => {
     assert.strictEqual(taken, 600)
     assert.deepStrictEqual([tooMany?.sent, tooMany?.failed], [100, 100])
     assert.include(tooMany?.message, "100% of the last 100 letters sent failed, 100 of them with SCHEMA_VIOLATION")
-    assert.include(tooMany?.message, "at most 50% may")
+    assert.include(tooMany?.message, "the limit is 50%")
     assert.include(String(tooMany?.hint), "maxFailureShare")
   })
 

@@ -17,7 +17,7 @@ describe("examples/audit.ts", () => {
       const { auditHead } = yield* reportOf(ran)
       const whole = yield* run("audit.ts", ["verify", file, "--head", String(auditHead), "--json"])
       assert.strictEqual(whole.code, 0, whole.stderr)
-      assert.include(whole.stdout, "40 lines are whole")
+      assert.include(whole.stdout, "40 lines are intact")
       assert.include(whole.stdout, "nothing up to it is missing")
       assert.deepStrictEqual(yield* decode(lastLine(whole.stdout)), {
         lines: 40,
@@ -34,7 +34,7 @@ describe("examples/audit.ts", () => {
       writeFileSync(file, text.split("\n").slice(0, 30).join("\n") + "\n")
       const unknowing = yield* run("audit.ts", ["verify", file])
       assert.strictEqual(unknowing.code, 0)
-      assert.include(unknowing.stdout, "Whether lines were cut off at the end a chain cannot show")
+      assert.include(unknowing.stdout, "A chain alone cannot show whether lines were cut off")
       const cut = yield* run("audit.ts", ["verify", file, "--head", String(auditHead)])
       assert.strictEqual(cut.code, 1)
       assert.include(cut.stdout, `FAULT in ${file}, line 31: `)
@@ -42,7 +42,7 @@ describe("examples/audit.ts", () => {
       writeFileSync(file, text.replace("SUCCESS", "FAILED!"))
       const changed = yield* run("audit.ts", ["verify", file])
       assert.strictEqual(changed.code, 1)
-      assert.include(changed.stdout, `FAULT in ${file}, line 1: its content is not what its hash was made of`)
+      assert.include(changed.stdout, `FAULT in ${file}, line 1: its content does not match its hash`)
     })
   )
 
@@ -58,7 +58,7 @@ describe("examples/audit.ts", () => {
       writeFileSync(join(state, "audit.jsonl"), "")
       const noHead = yield* run("audit.ts", ["verify", join(state, "audit.jsonl"), "--head", "abc"])
       assert.strictEqual(noHead.code, 1)
-      assert.include(noHead.stderr, `head: "abc" is no head of an audit, which is SHA-256 in 64 hex digits`)
+      assert.include(noHead.stderr, `head: "abc" is not an audit head, which is SHA-256 in 64 hex digits`)
       for (const { stderr } of [missing, unreadable, noHead]) assert.notMatch(stderr, /^ +at /m)
     })
   )

@@ -17,8 +17,8 @@ const refused = Effect.fnUntraced(function* (file: string, args: ReadonlyArray<s
 const replay = (state: string) => ["--letters", "1", "--state", state]
 const runs = (state: string) => ["runs", "--state", state]
 
-const isFile = "it is there, and no folder\nName a folder that can be written to."
-const isBelowFile = "a part of the path is a file, not a folder\nName a folder that can be written to."
+const isFile = "it exists and is not a folder\nName a folder that can be written to."
+const isBelowFile = "part of the path is a file, not a folder\nName a folder that can be written to."
 const out = "Name a file that can be written, in a folder that is there."
 
 describe("a file or folder that cannot be used is named, with what is wrong with it", () => {
@@ -71,7 +71,7 @@ describe("a file or folder that cannot be used is named, with what is wrong with
         cause: Object.assign(new Error(`${code}: words of Node`), { code })
       })
     assert.strictEqual(SystemProblem.withPath(failed("EROFS")), `"/state": the file system is read-only`)
-    assert.strictEqual(SystemProblem.withPath(failed("EACCES")), `"/state": no permission`)
+    assert.strictEqual(SystemProblem.withPath(failed("EACCES")), `"/state": permission denied`)
     assert.strictEqual(SystemProblem.withPath(failed("EMFILE")), `"/state": EMFILE: words of Node`)
   })
 })

@@ -282,7 +282,7 @@ describe.concurrent("node examples/observability/otlp.ts", () => {
       assert.strictEqual(ended.code, 0, ended.stderr)
       assert.strictEqual((yield* reportOf(ended)).success, 20)
       assert.lengthOf(ended.stderr.match(/Telemetry is lost/g) ?? [], 1)
-      assert.include(ended.stderr, `the collector at ${collector.url} does not take it (${why})`)
+      assert.include(ended.stderr, `the collector at ${collector.url} does not accept it (${why})`)
       assertNoStackTrace(ended)
     }).pipe(Effect.scoped)
   )
@@ -329,7 +329,7 @@ describe.concurrent("node examples/observability/otlp.ts", () => {
         OTEL_EXPORTER_OTLP_ENDPOINT: `http://${host}/canary-path?key=canary-key`
       })
       assert.strictEqual(ended.code, 0, ended.stderr)
-      assert.include(ended.stderr, `the collector at ${url} does not take it (ECONNREFUSED)`)
+      assert.include(ended.stderr, `the collector at ${url} does not accept it (ECONNREFUSED)`)
       assert.notInclude(ended.stderr, "canary")
     })
   )

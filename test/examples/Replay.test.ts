@@ -4,11 +4,12 @@ import { Effect, Layer } from "effect"
 import { HttpServer } from "effect/http"
 import { readFileSync } from "node:fs"
 import { createServer } from "node:http"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { defaultTopicId, Emulator, EmulatorServer } from "../../src/emulator/index.ts"
 import { type ForeignServer, keyOf, replays } from "../workflows/support/ForeignServer.ts"
 import { key, keys, letters } from "../workflows/support/Harness.ts"
-import { folder, lastLine, run, runShell } from "./support/Program.ts"
+import { folder, lastLine, root, run, runShell, word } from "./support/Program.ts"
 import { assertNoSecret, assertNoStackTrace, auditOf, environment, foreign, reportOf } from "./support/Replaying.ts"
 
 describe.concurrent("node examples/replay.ts", () => {
@@ -38,7 +39,7 @@ describe.concurrent("node examples/replay.ts", () => {
       for (const [env, service, topicId] of [
         [{}, "an embedded emulator", defaultTopicId],
         [topic, "an embedded emulator", "topic_of_mine"],
-        [environment(server), "the service of the environment", environment(server).CXONE_TOPIC_ID]
+        [environment(server), server.url, environment(server).CXONE_TOPIC_ID]
       ] as const) {
         const ended = yield* run("replay.ts", ["--json"], env)
         assert.strictEqual(ended.code, 0, ended.stderr)
@@ -102,7 +103,11 @@ describe.concurrent("node examples/replay.ts", () => {
     })
   )
 
-  it.live("ends with 3 when it halts, and the command it prints goes on", () =>
+  it.live.each([
+    ["in the repository", root, /^npx node examples\/replay\.ts .*--run-id /],
+    // There `npx node` would be another Node.
+    ["elsewhere", tmpdir(), new RegExp(`^${process.execPath} ${root}/examples/replay\\.ts .*--run-id `)]
+  ] as const)("ends with 3 when it halts, and the command it prints resumes it: %s", ([, cwd, shown]) =>
     Effect.gen(function* () {
       let revokeAt = 25
       const server: ForeignServer = yield* foreign(60, {
@@ -112,7 +117,17 @@ describe.concurrent("node examples/replay.ts", () => {
         }
       })
       const state = yield* folder
-      const ended = yield* run("replay.ts", ["--state", state, "--json", "--page-size", "10"], environment(server))
+      const given = [
+        process.execPath,
+        join(root, "examples/replay.ts"),
+        "--state",
+        state,
+        "--json",
+        "--page-size",
+        "10"
+      ]
+      const typed = (command: string) => runShell(`cd ${word(cwd)} && ${command}`, environment(server))
+      const ended = yield* typed(given.map(word).join(" "))
       assert.strictEqual(ended.code, 3, ended.stderr)
       const report = yield* reportOf(ended)
       assert.deepStrictEqual([report.status, report.failed], ["halted", 0])
@@ -120,13 +135,13 @@ describe.concurrent("node examples/replay.ts", () => {
       assert.isBelow(report.letters, 60)
       assert.include(ended.stdout, "stopped because")
       assertNoSecret(ended, server, readFileSync(join(state, "audit.jsonl"), "utf8"))
-      assertNoStackTrace(ended)
+      assertNoStackTrace({ ...ended, stderr: ended.stderr.replace(process.execPath, "") })
 
       const command = lastLine(ended.stderr).trim()
-      assert.match(command, /^npx node examples\/replay\.ts .*--run-id /)
+      assert.match(command, shown)
       revokeAt = Number.POSITIVE_INFINITY
       server.restore()
-      const resumed = yield* runShell(command, environment(server))
+      const resumed = yield* typed(command)
       assert.strictEqual(resumed.code, 0, resumed.stderr)
       const whole = yield* reportOf(resumed)
       assert.deepStrictEqual(

@@ -66,6 +66,13 @@ describe.concurrent("what cannot start ends with 1 and one clear message", () =>
     })
   )
 
+  it.live("a token path that the service does not have", () =>
+    Effect.gen(function* () {
+      const server = yield* foreign(3, { answer: ({ route }) => (route === "token" ? { status: 404 } : undefined) })
+      yield* refused([], environment(server), ["not found (404)", "Check CXONE_TOKEN_PATH"])
+    })
+  )
+
   it.live("a host that does not answer", () =>
     Effect.gen(function* () {
       const ended = yield* run("replay.ts", [], {
@@ -75,7 +82,7 @@ describe.concurrent("what cannot start ends with 1 and one clear message", () =>
         CXONE_TOPIC_ID: topicId
       })
       assert.strictEqual(ended.code, 1, ended.stderr)
-      assert.include(lastLine(ended.stderr), "base URL")
+      assert.include(lastLine(ended.stderr), "CXONE_INSTANCE_URL")
       assert.include(ended.stderr, "ECONNREFUSED")
       assertNoStackTrace(ended)
       assertNoSecret(ended)

@@ -47,7 +47,7 @@ describe.concurrent("what is kept under --state", () => {
 
       const again = yield* run("replay.ts", args, environment(server))
       assert.strictEqual(again.code, 0, again.stderr)
-      assert.include(again.stderr, "Run night-shift was complete already: nothing is sent.")
+      assert.include(again.stderr, "Run night-shift is already complete: nothing is sent.")
       assert.deepStrictEqual(yield* reportOf(again), report)
       assert.strictEqual((yield* auditOf(state)).length, records.length)
     })

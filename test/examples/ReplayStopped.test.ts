@@ -87,6 +87,24 @@ describe("the first Ctrl-C, SIGTERM or SIGHUP", () => {
     })
   )
 
+  it.live("on a terminal: what is logged takes the place of the progress, which fits the terminal's width", () =>
+    Effect.gen(function* () {
+      const server = yield* foreign(size, {
+        delay: () => 100,
+        answer: ({ attempt, route }) => (route === "list" && attempt === 1 ? { status: 503 } : undefined)
+      })
+      const command = [join(root, "examples/replay.ts"), "--concurrency", "3"]
+      const terminal = yield* startOnTerminal(process.execPath, command, environment(server))
+      yield* eventually(() => terminal.shown().includes(" ok  ") || !terminal.isRunning())
+      terminal.resize(30)
+      assert.strictEqual(yield* terminal.code, 0, terminal.shown())
+      const shown = terminal.shown()
+      assert.include(shown, "\x1b[2Ktimestamp=")
+      const bars = shown.split("\x1b[2K")
+      assert.lengthOf(bars.at(-1)?.split(/\r?\n/)[0] ?? "", 29)
+    })
+  )
+
   // npm hands on what the terminal has sent already; a shell that gives way to the program, as bash does, lets it arrive.
   it.live("typed once at npm start, which the program is told of twice", () =>
     Effect.gen(function* () {
@@ -98,7 +116,7 @@ describe("the first Ctrl-C, SIGTERM or SIGHUP", () => {
       assert.strictEqual(yield* terminal.code, 3, terminal.shown())
       const shown = terminal.shown()
       assert.match(shown, /status +halted/)
-      assert.include(shown, "Without --state a run cannot go on")
+      assert.include(shown, "This run kept no state, so it cannot be resumed")
       assert.strictEqual(replays(server).length, server.bodies.size)
     })
   )

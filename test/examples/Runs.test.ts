@@ -47,7 +47,7 @@ describe.concurrent("a run and the processes that want it", () => {
       for (const refused of ended.filter((each) => each !== won)) {
         assertRefused(
           refused,
-          /is in use by process \d+ on \S+, since \d{4}-.*\nWait until it is done, or end that process\./
+          /is in use by process \d+ on \S+, since \d{4}-.*\nWait until it is done, or stop that process\./
         )
       }
       if (won === undefined) return
@@ -116,7 +116,7 @@ describe.concurrent("a run and the processes that want it", () => {
       assert.include(shown, file)
       const forgotten = yield* forget(state, "first")
       assert.strictEqual(forgotten.code, 0, forgotten.stderr)
-      assert.strictEqual(forgotten.stdout, "Run first is forgotten. What the audit holds of it stays.\n")
+      assert.strictEqual(forgotten.stdout, "Run first was forgotten. Its audit records are kept.\n")
       assert.isFalse(existsSync(file))
       assertRefused(yield* forget(state, "first"), /^there is no run first in /)
       assert.lengthOf((yield* runsOf(state)).found, 1)

@@ -147,7 +147,7 @@ describe("Audit.layerFile", () => {
         logged.map(({ level }) => level),
         ["WARN"]
       )
-      assert.include(logged[0]?.message, `its 140 bytes are in ${folderOf(path)}/${kept[0]} now`)
+      assert.include(logged[0]?.message, `its 140 bytes were moved to ${folderOf(path)}/${kept[0]}`)
     }).pipe(Effect.provide(layer), onNode)
   })
 
@@ -467,7 +467,7 @@ describe("Audit.layerFile, when it ends", () => {
           yield* TestClock.adjust("1 second")
         }
         const error = yield* Effect.flip(write(record("evt_2")))
-        assert.include(error.message, `the hold on ${path} was lost`)
+        assert.include(error.message, `the lease on ${path} was lost`)
         assert.deepStrictEqual(idsOf(yield* contentOf(path)), ["evt_1"])
       }).pipe(Effect.provide(Audit.layerFile(path)))
     }).pipe(Effect.provide(onDisk))
@@ -661,7 +661,7 @@ describe("Audit.layerFile, rotate", () => {
         yield* write(record("evt_2"))
         yield* seed(taken, "somebody else's")
         const error = yield* Effect.flip(write(record("evt_3")))
-        assert.include(error.message, `it cannot give way, as ${taken} is there already`)
+        assert.include(error.message, `it cannot be rotated: ${taken} already exists`)
         assert.strictEqual(yield* contentOf(taken), "somebody else's")
       }).pipe(Effect.provide(Audit.layerFile(path, { rotate: { bytes: 500 } })))
       assert.deepStrictEqual(idsOf(yield* contentOf(path)), ids(2))

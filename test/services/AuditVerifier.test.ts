@@ -151,7 +151,7 @@ describe("Audit.verify", () => {
           assert.instanceOf(error, InvalidConfiguration)
           assert.strictEqual(
             error.message,
-            `${name}: "${noted}" is no head of an audit, which is SHA-256 in 64 hex digits: auditHead in the report of a run`
+            `${name}: "${noted}" is not an audit head, which is SHA-256 in 64 hex digits: auditHead in the report of a run`
           )
         }
       }

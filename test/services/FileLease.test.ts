@@ -51,7 +51,7 @@ describe("FileLease", () => {
         error.message,
         "/state/audit.jsonl is in use by process 4711 on build-3, since 2024-05-11T09:15:22.103Z"
       )
-      assert.include(error.hint, "Wait until it is done, or end that process.")
+      assert.include(error.hint, "Wait until it is done, or stop that process.")
       assert.deepStrictEqual(
         yield* FileLease.holder(path).pipe(Effect.provide(machines.layer({ pid: 1 }))),
         Option.some(error.holder)
@@ -158,7 +158,7 @@ describe("FileLease", () => {
       const second = yield* takenBy(machines, { pid: 2 })
       yield* Deferred.succeed(awake, undefined)
       const error = yield* Effect.flip(first.lost)
-      assert.strictEqual(error.message, `the hold on ${path} was lost: another process has taken it`)
+      assert.strictEqual(error.message, `the lease on ${path} was lost: another process has taken it`)
       assert.strictEqual((yield* Effect.flip(first.check))._tag, "LeaseLost")
       assert.strictEqual((yield* Effect.flip(first.discard))._tag, "LeaseLost")
       yield* first.release

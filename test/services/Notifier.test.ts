@@ -170,7 +170,7 @@ describe("Notifier", () => {
       assert.deepStrictEqual(
         logs.lines.map(({ level, message }) => [level, message]),
         [
-          ["WARN", `the monitoring webhook does not take records: ${problem}`],
+          ["WARN", `the monitoring webhook does not accept records: ${problem}`],
           ["WARN", `the monitoring webhook: 16 records refused, 0 never sent; the last failure: ${problem}`]
         ]
       )

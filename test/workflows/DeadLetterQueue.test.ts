@@ -119,7 +119,7 @@ describe("the pages of a dead letter queue", () => {
         const error = yield* Effect.flip(readAll)
         assert.strictEqual(error._tag, "EventBridgeError")
         assert.strictEqual(error.reason._tag, "MalformedResponse")
-        assert.include(error.message, "again")
+        assert.include(error.message, "was repeated")
         assert.isAtMost(yield* pageRequests, 3 * (lead + length) + 3)
       }).pipe(
         Effect.provide(
@@ -138,7 +138,7 @@ describe("the pages of a dead letter queue", () => {
     Effect.gen(function* () {
       const error = yield* Effect.flip(driven(Effect.flatMap(Replay, (replay) => replay.run({ topicId }))))
       assert.strictEqual(error._tag, "ReplayHalted")
-      assert.include(error.message, "comes again")
+      assert.include(error.message, "was repeated")
     }).pipe(Effect.provide(onEmulator({ script: chain(() => "same") })))
   )
 

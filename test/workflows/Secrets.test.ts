@@ -102,7 +102,7 @@ it.effect("a run under faults writes down neither secret nor token", () =>
     assert.isAbove(spans.length, 200)
     assert.include(written, "http.request.header.authorization")
     assert.deepStrictEqual(signed, new Set(["monitoring.example.com", "registry.example.com"]))
-    assert.include(written, "the monitoring webhook does not take records: it answered 400")
+    assert.include(written, "the monitoring webhook does not accept records: it answered 400")
     assert.notInclude(written, secret)
     for (const webhookSecret of Object.values(webhookSecrets)) {
       assert.notInclude(written, webhookSecret.slice("whsec_".length, -4))

@@ -97,6 +97,7 @@ export interface OnTerminal {
   readonly shown: () => string
   /** Types; `ctrlC` is a key as well. */
   readonly type: (keys: string) => void
+  readonly resize: (columns: number) => void
   readonly isRunning: () => boolean
   readonly code: Effect.Effect<number>
 }
@@ -138,6 +139,7 @@ export const startOnTerminal = (
       shown,
       isRunning,
       type: (keys) => terminal.write(keys),
+      resize: (columns) => terminal.resize(columns, 24),
       code: Effect.promise(() => ended)
     })
   )

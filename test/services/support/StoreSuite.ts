@@ -184,7 +184,7 @@ export const storeSuite = (
             ? /^run night is in progress in process 4711 on build-3, since \d{4}-/
             : /^run night is in progress in this or another process, since \d{4}-/
         )
-        assert.include(error.hint, "Wait until it is done, or end that process.")
+        assert.include(error.hint, "Wait until it is done, or stop that process.")
       }
       yield* Effect.provide(
         Effect.flatMap(Checkpoints, (runs) => Effect.scoped(runs.acquire("day"))),
