@@ -242,7 +242,7 @@ export type Reason = typeof Reason.Type
 
 /** Where the token is to be had differs between tenants: it is no id that is unknown. */
 const tokenRouteHint =
-  "Check CXONE_TOKEN_PATH, and CXONE_INSTANCE_URL or CXONE_REGION: a tenant's own instance wants /api/v2/oauth/token."
+  "Check CXONE_TOKEN_PATH, and CXONE_INSTANCE_URL or CXONE_REGION: a tenant's own instance usually has /api/v2/oauth/token."
 
 /**
  * A call of the service failed, after whatever retries were due. Handle one reason with
