@@ -12,8 +12,6 @@ class DefinitionsUnreadable extends Schema.TaggedError<DefinitionsUnreadable>()(
   }
 }
 
-const parseJson = Schema.decodeEffect(Schema.fromJsonString(Schema.Unknown))
-
 /** One, or an array; what they are is checked by who applies them. */
 export const read = Effect.fnUntraced(function* (
   file: string
@@ -23,9 +21,14 @@ export const read = Effect.fnUntraced(function* (
     fs.readFileString(file),
     (error) => new DefinitionsUnreadable({ file, problem: `cannot be read: ${SystemProblem.inWords(error)}` })
   )
-  const json = yield* Effect.mapError(
-    parseJson(text),
-    ({ message }) => new DefinitionsUnreadable({ file, problem: `is not JSON: ${message}` })
-  )
+  const json = yield* Effect.try({
+    try: (): unknown => JSON.parse(text),
+    // The parser's own words, which a schema would replace: they show the place.
+    catch: (error) =>
+      new DefinitionsUnreadable({
+        file,
+        problem: `is not JSON: ${SystemProblem.inWords(error).replaceAll(/\s+/g, " ")}`
+      })
+  })
   return Array.isArray(json) ? json : [json]
 })
