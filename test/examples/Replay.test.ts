@@ -8,7 +8,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { defaultTopicId, Emulator, EmulatorServer } from "../../src/emulator/index.ts"
 import { type ForeignServer, keyOf, replays } from "../workflows/support/ForeignServer.ts"
-import { key, keys, letters } from "../workflows/support/Harness.ts"
+import { key, keys, letters, topicId } from "../workflows/support/Harness.ts"
 import { folder, lastLine, root, run, runShell, word } from "./support/Program.ts"
 import { assertNoSecret, assertNoStackTrace, auditOf, environment, foreign, reportOf } from "./support/Replaying.ts"
 
@@ -32,24 +32,23 @@ describe.concurrent("node examples/replay.ts", () => {
     })
   )
 
-  it.live("says which service it was on, and takes the topic of the environment there", () =>
+  it.live.each([
+    ["an emulator", false, {}, defaultTopicId],
+    ["an emulator, with a topic of the environment's", false, { CXONE_TOPIC_ID: "topic_of_mine" }, "topic_of_mine"],
+    ["the service of the environment", true, {}, topicId]
+  ] as const)("says which service it was on, and takes the topic there: %s", ([, isReal, env, topic]) =>
     Effect.gen(function* () {
       const server = yield* foreign(1)
-      const topic = { CXONE_TOPIC_ID: "topic_of_mine" }
-      for (const [env, service, topicId] of [
-        [{}, "an embedded emulator", defaultTopicId],
-        [topic, "an embedded emulator", "topic_of_mine"],
-        [environment(server), server.url, environment(server).CXONE_TOPIC_ID]
-      ] as const) {
-        const ended = yield* run("replay.ts", ["--json"], env)
-        assert.strictEqual(ended.code, 0, ended.stderr)
-        assert.include(ended.stderr, ` on ${service}\n`)
-        assert.include(ended.stdout, service)
-        assert.include(lastLine(ended.stdout), `"service":"${service}"`)
-        assert.strictEqual((yield* reportOf(ended)).topicId, topicId)
-        const planned = yield* run("replay.ts", ["--json", "--dry-run"], env)
-        assert.include(lastLine(planned.stdout), `"service":"${service}"`)
-      }
+      const given = isReal ? environment(server) : env
+      const service = isReal ? server.url : "an embedded emulator"
+      const ended = yield* run("replay.ts", ["--json"], given)
+      assert.strictEqual(ended.code, 0, ended.stderr)
+      assert.include(ended.stderr, ` on ${service}\n`)
+      assert.include(ended.stdout, service)
+      assert.include(lastLine(ended.stdout), `"service":"${service}"`)
+      assert.strictEqual((yield* reportOf(ended)).topicId, topic)
+      const planned = yield* run("replay.ts", ["--json", "--dry-run"], given)
+      assert.include(lastLine(planned.stdout), `"service":"${service}"`)
     })
   )
 

@@ -143,7 +143,7 @@ describe("runs in a database", () => {
       const second = yield* Effect.provide(acquire, here)
       yield* TestClock.adjust("10 seconds")
       const error = yield* Effect.flip(lost)
-      assert.strictEqual(error.message, "the hold on run night was lost: another process has taken it")
+      assert.strictEqual(error.message, "the lease on run night was lost: another process has taken it")
       assert.strictEqual((yield* Effect.flip(check))._tag, "LeaseLost")
       yield* Scope.close(first, Exit.void)
       yield* second.check

@@ -171,7 +171,7 @@ describe("a run that is in progress", () => {
         if (result._tag !== "Failure" || result.failure._tag !== "ReplayHalted") return assert.fail("it did not halt")
         assert.match(
           result.failure.message,
-          /^run night halted after 2[45] letters: the hold on run night was lost: another process has taken it$/
+          /^run night halted after 2[45] letters: the lease on run night was lost: another process has taken it$/
         )
         // The letter that was on its way has come to its end, and no other was sent.
         assert.isAtMost(count((yield* stats).requests, putRoute) - before, 1)
