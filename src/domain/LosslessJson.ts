@@ -36,8 +36,11 @@ const keepDigits = (_key: string, value: unknown, context: { readonly source?: s
     ? JSON.rawJSON(context.source)
     : value
 
-/** From within a string up to its end, and the colon that makes it a name. */
-const restOfString = /[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?/y
+// A regular expression keeps in mind each escape it has passed, and fails on a string of some millions: strings are taken in
+// parts of so many escapes.
+
+/** From an escape up to the end of its string, or of a part of it, and the colon that makes it a name. */
+const restOfString = /(?:\\.[^"\\]*){1,10000}(?:"(\s*:)?)?/y
 
 /** Whether the name of a member is written with an escape. Looks at strings that have one, and at no others. */
 const hasEscapedName = (text: string): boolean => {
@@ -52,7 +55,8 @@ const hasEscapedName = (text: string): boolean => {
   return false
 }
 
-const stringOrName = /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?/g
+/** A string or its first part, and the colon that makes it a name; or a further part, which begins with an escape. */
+const stringOrName = /((?:"[^"\\]*|(?=\\))(?:\\.[^"\\]*){0,10000}"?)(\s*:)?/g
 
 const inEscape = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`
 
@@ -63,7 +67,7 @@ const inEscape = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16)
  */
 const respellNames = (text: string): string =>
   text.replace(stringOrName, (found, written: string, colon: string | undefined) =>
-    colon === undefined || !written.includes("\\")
+    colon === undefined || !written.startsWith('"') || !written.includes("\\")
       ? found
       : `"${String(JSON.parse(written)).replace(/[^]/g, inEscape)}"${colon}`
   )

@@ -121,6 +121,19 @@ describe("LosslessJson", () => {
     }
   )
 
+  it("takes a string of millions of escapes, as JSON.parse does, and an escaped name beside it", () => {
+    const text = String.raw`{"a":"${String.raw`\n`.repeat(6_000_000)}","b\n":[1e400,"\\"]}`
+    assert.isTrue(again(text) === text)
+  })
+
+  it.each([9_999, 10_000, 10_001, 20_000])("takes names and strings of %d escapes", (escapes) => {
+    const written = Array.from({ length: escapes }, (_, index) => ["\\n", '\\"', "\\\\", "\\u003a:"][index % 4]).join(
+      ""
+    )
+    const text = `{"${written}" : {"b\\n":"${written}"},"c":["${written}", "${written}:"]}`
+    assert.deepStrictEqual(parse(text), JSON.parse(text))
+  })
+
   it.each(['{"a\\n":1,"b":}', '{"a":1,"b\\q":2}', '{"a\\n":1} x'])(
     "tells where %j is wrong in the text as it came",
     (text) => {
