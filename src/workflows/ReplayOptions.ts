@@ -1,8 +1,8 @@
-import { type Duration, Effect, Result, Schema } from "effect"
+import { type Duration, Effect, Predicate, Result, Schema } from "effect"
 import type { DeadLetter } from "../domain/DeadLetter.ts"
-import { durationOf, Patience } from "../domain/OptionRules.ts"
+import { durationOf, Patience, Share } from "../domain/OptionRules.ts"
 import { InvalidReplayOptions } from "../domain/ReplayError.ts"
-import type { RunOptions } from "../domain/RunCheckpoint.ts"
+import { RunOptions } from "../domain/RunCheckpoint.ts"
 import { checkDestination } from "../services/DestinationGuard.ts"
 import { EventBridgeConfig } from "../services/EventBridgeConfig.ts"
 import { TopicId } from "../services/EventBridgeOptions.ts"
@@ -56,6 +56,7 @@ export interface RunIdentity {
 }
 
 export const defaultMaxFailureShare = 0.5
+const defaultMaxAttempts = 5
 
 /** The options of a run, complete and checked. */
 export interface Selection {
@@ -68,10 +69,17 @@ export interface Selection {
 
 const noKey = () => undefined
 
+// Options come from flags, files and untyped code, too: each is looked at, whatever its type says.
+
+const unless = (isRight: boolean, issue: string): ReadonlyArray<string> => (isRight ? [] : [issue])
+
 const whole = (name: string, value: number, least: number): ReadonlyArray<string> =>
-  Number.isSafeInteger(value) && value >= least
-    ? []
-    : [`${name} must be a whole number of at least ${least}, not ${value}`]
+  unless(
+    Number.isSafeInteger(value) && value >= least,
+    `${name} must be a whole number of at least ${least}, not ${String(value)}`
+  )
+
+const isFilled = (value: string): boolean => Predicate.isString(value) && value.trim() !== ""
 
 /** Each wants a connection of its own, of which an address has some 28,000. */
 const maxConcurrency = 10_000
@@ -80,14 +88,17 @@ const maxConcurrency = 10_000
 const maxRunIdLength = 240
 
 const runIdIssues = (runId: string): ReadonlyArray<string> => {
-  if (runId.trim() === "") return ["runId must not be empty"]
+  if (!isFilled(runId)) return ["runId must be a text that is not empty"]
   const { length } = encodeURIComponent(runId.toWellFormed())
-  return length > maxRunIdLength
-    ? [`runId is too long: at most ${maxRunIdLength} letters and digits; other characters count for three or more`]
-    : []
+  return unless(
+    length <= maxRunIdLength,
+    `runId is too long: at most ${maxRunIdLength} letters and digits; other characters count for three or more`
+  )
 }
 
 const isPatience = Schema.is(Patience)
+const isShare = Schema.is(Share)
+const isOnFailure = Schema.is(RunOptions.fields.orderOnFailure)
 
 /** What is wrong with the options that say how a run is made, not which letters it is for. */
 export const checkRun = ({
@@ -97,45 +108,60 @@ export const checkRun = ({
   runId = "run"
 }: RunIdentity): ReadonlyArray<string> => [
   ...whole("concurrency", concurrency, 1),
-  ...(concurrency > maxConcurrency ? [`concurrency must be at most ${maxConcurrency}, not ${concurrency}`] : []),
-  ...(maxFailureShare >= 0 && maxFailureShare <= 1
-    ? []
-    : [`maxFailureShare must be from 0 to 1, not ${maxFailureShare}`]),
-  ...(isPatience(durationOf(gracePeriod)) ? [] : ["gracePeriod must be a duration of 0 or more, such as 10 seconds"]),
+  ...unless(!(concurrency > maxConcurrency), `concurrency must be at most ${maxConcurrency}, not ${concurrency}`),
+  ...unless(isShare(maxFailureShare), `maxFailureShare must be from 0 to 1, not ${String(maxFailureShare)}`),
+  ...unless(isPatience(durationOf(gracePeriod)), "gracePeriod must be a duration of 0 or more, such as 10 seconds"),
   ...runIdIssues(runId)
 ]
 
 const decodeTopicId = Schema.decodeUnknownResult(TopicId)
 
+const topicIssues = (topicId: string | undefined): ReadonlyArray<string> =>
+  topicId === undefined
+    ? ["topicId is missing: name the topic, or set CXONE_TOPIC_ID"]
+    : Result.match(decodeTopicId(topicId), {
+        onSuccess: () => [],
+        onFailure: (error) => [`topicId ${error.message}`]
+      })
+
+/** What is wrong with the options that say which letters a run is for, but for the topic and the destination. */
+const checkSelection = ({
+  failureReason,
+  limit,
+  maxAttempts = defaultMaxAttempts,
+  orderBy,
+  orderOnFailure = "hold",
+  pageSize = defaultPageSize,
+  select
+}: ReplayOptions): ReadonlyArray<string> => [
+  ...whole("pageSize", pageSize, 1),
+  ...whole("maxAttempts", maxAttempts, 1),
+  ...(limit === undefined ? [] : whole("limit", limit, 1)),
+  // An unset variable of a script must not stand for every letter.
+  ...unless(
+    failureReason === undefined || isFilled(failureReason),
+    "failureReason must be a text that is not blank: nearly every reason contains a space"
+  ),
+  ...unless(select === undefined || Predicate.isFunction(select), "select must be a function"),
+  ...unless(orderBy === undefined || Predicate.isFunction(orderBy), "orderBy must be a function"),
+  ...unless(isOnFailure(orderOnFailure), 'orderOnFailure must be "hold" or "release"')
+]
+
 /** Completes the options from the configuration and checks them, the destination too. */
 export const resolve = Effect.fnUntraced(function* (options: ReplayOptions, further: ReadonlyArray<string> = []) {
   const config = yield* EventBridgeConfig
   const topicId = options.topicId ?? config.topicId
-  const { failureReason, limit, maxAttempts = 5, orderBy, pageSize = defaultPageSize, select } = options
-  const topicIssues =
-    topicId === undefined
-      ? ["topicId is missing: name the topic, or set CXONE_TOPIC_ID"]
-      : Result.match(decodeTopicId(topicId), {
-          onSuccess: () => [],
-          onFailure: (error) => [`topicId ${error.message}`]
-        })
-  const issues = [
-    ...topicIssues,
-    ...whole("pageSize", pageSize, 1),
-    ...whole("maxAttempts", maxAttempts, 1),
-    ...(limit === undefined ? [] : whole("limit", limit, 1)),
-    ...(failureReason === "" ? ["failureReason must not be empty: every reason contains that"] : []),
-    ...further
-  ]
+  const issues = [...topicIssues(topicId), ...checkSelection(options), ...further]
   if (topicId === undefined || issues.length > 0) return yield* new InvalidReplayOptions({ issues })
   const override = options.destination ?? config.destination
   const destination = override === undefined ? null : yield* checkDestination(override, config.destinations)
+  const { failureReason, limit, orderBy, select } = options
   return {
     options: {
       service: URL.parse(config.baseUrl)?.href.replace(/\/$/, "") ?? config.baseUrl,
       topicId,
-      pageSize,
-      maxAttempts,
+      pageSize: options.pageSize ?? defaultPageSize,
+      maxAttempts: options.maxAttempts ?? defaultMaxAttempts,
       destination,
       failureReason: failureReason ?? null,
       limit: limit ?? null,

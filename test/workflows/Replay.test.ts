@@ -249,9 +249,11 @@ describe("before anything is sent", () => {
         )
       assert.deepStrictEqual(yield* issuesOf({ concurrency: 10_001 }), ["concurrency must be at most 10000, not 10001"])
       // An unset variable of a script must not stand for every letter.
-      assert.deepStrictEqual(yield* issuesOf({ failureReason: "" }), [
-        "failureReason must not be empty: every reason contains that"
-      ])
+      for (const failureReason of ["", " "]) {
+        assert.deepStrictEqual(yield* issuesOf({ failureReason }), [
+          "failureReason must be a text that is not blank: nearly every reason contains a space"
+        ])
+      }
       for (const gracePeriod of [-1, Number.NaN, { seconds: Number.NaN }]) {
         assert.deepStrictEqual(yield* issuesOf({ gracePeriod }), [
           "gracePeriod must be a duration of 0 or more, such as 10 seconds"
@@ -265,6 +267,32 @@ describe("before anything is sent", () => {
       assert.deepStrictEqual((yield* stats).requests, {})
       yield* replay.run({ topicId, runId: "r".repeat(240), concurrency: 10_000, gracePeriod: "Infinity" })
     }).pipe(Effect.provide(onEmulator({ queue: letters(3) })))
+  )
+
+  it.effect("options of a type that they cannot have are refused, as untyped code may give them", () =>
+    Effect.gen(function* () {
+      const replay = yield* Replay
+      const odd: ReadonlyArray<unknown> = [null, true, {}, [], 5n, Number.NaN, -1, "5 letters", ""]
+      const names = [
+        "failureReason",
+        "limit",
+        "maxAttempts",
+        "maxFailureShare",
+        "orderBy",
+        "orderOnFailure",
+        "pageSize"
+      ]
+      for (const name of [...names, "concurrency", "runId", "select"]) {
+        const isText = name === "failureReason" || name === "runId"
+        for (const value of odd.filter((each) => !isText || each !== "5 letters")) {
+          const request: RunRequest = Object.assign({ topicId }, { [name]: value })
+          const error = yield* Effect.flip(replay.run(request))
+          assert.strictEqual(error._tag, "InvalidReplayOptions", `${name}: ${String(value)}`)
+          assert.isTrue(error.message.startsWith(`${name} must be `), error.message)
+        }
+      }
+      assert.deepStrictEqual((yield* stats).requests, {})
+    }).pipe(Effect.provide(onEmulator()))
   )
 
   it.effect("a plan needs no right to write", () =>
