@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Option } from "effect"
 import { KeyValueStore } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { ReplayTally } from "../../src/domain/ReplayTally.ts"
@@ -7,6 +7,34 @@ import { Checkpoints } from "../../src/index.ts"
 import { checkpoint } from "../services/support/Runs.ts"
 import * as CheckpointWriter from "../../src/workflows/CheckpointWriter.ts"
 import { PageLedger } from "../../src/workflows/PageLedger.ts"
+
+it.effect("a checkpoint tells when the last page was settled, not when it was written", () =>
+  Effect.gen(function* () {
+    const checkpoints = yield* Checkpoints
+    const ledger = new PageLedger(
+      { settledPages: 2, startedLetters: 100, pageToken: "p" },
+      ReplayTally.restore(checkpoint.tally),
+      []
+    )
+    const { save } = yield* CheckpointWriter.make({
+      origin: checkpoint,
+      lease: { lost: Effect.never, check: Effect.void },
+      ledger,
+      status: () => ({ elapsedMillis: 0, halted: null })
+    })
+    const kept = Effect.gen(function* () {
+      yield* save
+      return Option.getOrThrow(yield* checkpoints.load(checkpoint.runId)).lastSettledAt
+    })
+    yield* TestClock.adjust(1000)
+    assert.strictEqual(yield* kept, checkpoint.lastSettledAt)
+    ledger.open({ token: "p", nextPageToken: undefined, letters: [] }, 0)
+    ledger.settle()
+    assert.strictEqual(yield* kept, "1970-01-01T00:00:01.000Z")
+    yield* TestClock.adjust(1000)
+    assert.strictEqual(yield* kept, "1970-01-01T00:00:01.000Z")
+  }).pipe(Effect.provide(Checkpoints.layerMemory))
+)
 
 it.effect("what has settled is saved when the last checkpoint is a second old, whoever asked for that one", () => {
   const saved: Array<unknown> = []

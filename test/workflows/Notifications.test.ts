@@ -3,7 +3,7 @@ import { Duration, Effect, Fiber, Layer, Redacted } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { KeyValueStore } from "effect/persistence"
 import { EmulatorClient, type EmulatorOptions, Fault, type FaultScript } from "../../src/emulator/index.ts"
-import { Audit, AuditMemory, type EventBridgeOptions, Replay } from "../../src/index.ts"
+import { Audit, AuditError, AuditMemory, type EventBridgeOptions, Metrics, Replay } from "../../src/index.ts"
 import { webhookSecret } from "../services/Support.ts"
 import {
   auditRecords,
@@ -100,6 +100,29 @@ describe("the monitoring webhook", () => {
           hook
         )
       )
+    )
+  })
+
+  it.effect("is told of no letter that could not be recorded, nor is one counted", () => {
+    const hook: Hook = { bodies: [] }
+    const torn = Layer.succeed(Audit, {
+      record: () => Effect.fail(new AuditError({ sink: "tape", detail: "torn" })),
+      head: Effect.undefined
+    })
+    return Effect.gen(function* () {
+      const replay = yield* Replay
+      const counted = Effect.map(Metrics.snapshot, (series) =>
+        series.filter(({ name }) => name === "cxone_eventbridge_letters_total")
+      )
+      const before = yield* counted
+      const error = yield* Effect.flip(driven(replay.run({ topicId })))
+      assert.strictEqual(error._tag === "ReplayHalted" && error.reason._tag, "AuditError")
+      assert.isAtLeast(Object.keys((yield* stats).deliveries).length, 1)
+      assert.deepStrictEqual(hook.bodies, [])
+      assert.deepStrictEqual(yield* counted, before)
+    }).pipe(
+      Effect.provide(Layer.provide(library({ monitoringUrl }), torn)),
+      Effect.provide(observed({ queue: letters(3) }, hook))
     )
   })
 

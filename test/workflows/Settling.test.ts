@@ -239,6 +239,36 @@ describe("pages settle in order", () => {
   })
 })
 
+describe("a crash loses no page that has settled", () => {
+  const slow = (delayOf: (index: number) => Duration.Duration): EmulatorOptions["script"] => {
+    return ({ key: name, route }) => (route === "replay" ? Fault.Slow({ delay: delayOf(indexOf(name)) }) : undefined)
+  }
+  const settledAfter = Effect.fnUntraced(function* (events: ReadonlyArray<Event>, concurrency: number, millis: number) {
+    const replay = yield* Replay
+    const fiber = yield* Effect.forkChild(replay.run({ topicId, pageSize: 2, concurrency }))
+    yield* drive(fiber, { until: steps(millis / 20) })
+    const saved = events.flatMap((event) => (event.is === "saved" ? [event.checkpoint] : []))
+    yield* Fiber.interrupt(fiber).pipe(driven)
+    return saved.at(-1)?.settledPages
+  })
+
+  it.effect("behind the last page that is read: it is kept at once", () => {
+    const events: Array<Event> = []
+    const script = slow((index) => (index < 2 ? Duration.millis(500) : Duration.seconds(9)))
+    return Effect.gen(function* () {
+      assert.strictEqual(yield* settledAfter(events, 4, 700), 1)
+    }).pipe(Effect.provide(composed({ queue: letters(4), script }, events, recordedAudit(events, undefined, 1))))
+  })
+
+  it.effect("while there are pages to come, and none is needed yet: it is kept when a second is over", () => {
+    const events: Array<Event> = []
+    const script = slow(() => Duration.millis(600))
+    return Effect.gen(function* () {
+      assert.strictEqual(yield* settledAfter(events, 1, 2_700), 2)
+    }).pipe(Effect.provide(composed({ queue: letters(100), script }, events, recordedAudit(events, undefined, 1))))
+  })
+})
+
 describe("letters whose outcomes wait to be recorded", () => {
   it.effect.each([1, 4])("hold back no other, up to twice as many as are sent at once: %d", (concurrency) => {
     const isDiskBack = Latch.makeUnsafe(false)

@@ -28,7 +28,7 @@ export const checkpoint: RunCheckpoint = {
     unreadableReceipts: 1,
     byClassification: { DUPLICATE_DETECTED: 4, SCHEMA_VIOLATION: 2, MAX_RETRIES_EXCEEDED: 1 },
     bySkipReason: { PAYLOAD_MISSING: 3 },
-    byFailureReason: { "HTTP 502 Bad Gateway": 99, __proto__: 1 },
+    byFailureReason: { "HTTP 502 Bad Gateway": 99, ["__proto__"]: 1 },
     latencies: [
       [348, 60],
       [350, 37]
