@@ -87,7 +87,7 @@ export const applyPlan = Effect.fnUntraced(function* (
       count += action._tag === "Create" ? 1 : action._tag === "Delete" ? -1 : 0
     } else {
       failures.push({ name: nameOf(action), error: done.failure })
-      isDeclaredDone &&= action._tag === "Delete"
+      if (action._tag !== "Delete") isDeclaredDone = false
       isRecorded = done.failure._tag !== "AuditError"
     }
   }
