@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted, Result } from "effect"
-import { HttpClient, HttpClientRequest, HttpServerResponse } from "effect/http"
+import { HttpClient, HttpClientError, HttpClientRequest, HttpServerResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { EventBridgeHttp, type EventBridgeOptions, LosslessJson, Token } from "../../src/index.ts"
 import { Emulator, EmulatorClient, Fault } from "../../src/emulator/index.ts"
@@ -452,6 +452,30 @@ describe("EventBridgeHttp and its token", () => {
               : json({ events: headers["authorization"], nextPageToken: [headers["authorization"]] }),
         {},
         { access_token: long }
+      )
+    )
+  )
+
+  it.effect("nor one that could not be sent, whoever repeats the token then", () =>
+    Effect.gen(function* () {
+      for (const tag of ["UnknownFailure", "MaxRetriesExceeded"]) {
+        const error = yield* Effect.flip(list())
+        assert.strictEqual(error.reason._tag, tag)
+        assert.include(error.message, "cannot send Bearer <redacted>")
+        assert.notInclude(shown(error), "token-1")
+      }
+    }).pipe(
+      withHttp(
+        ({ headers }, index) => {
+          const request = HttpClientRequest.get("https://bus.example.com")
+          const cause = new Error(`cannot send ${headers["authorization"]}`)
+          const reason =
+            index === 0
+              ? new HttpClientError.EncodeError({ request, cause })
+              : new HttpClientError.TransportError({ request, cause })
+          return Effect.fail(new HttpClientError.HttpClientError({ reason }))
+        },
+        { retry: { maxRetries: 0 } }
       )
     )
   )

@@ -17,6 +17,20 @@ it.effect("a lease is held as long as it is renewed", () =>
   })
 )
 
+it.effect("a renewal counts from when it began: others see only that", () =>
+  Effect.gen(function* () {
+    let renewals = 0
+    const renew = Effect.suspend(() => (++renewals === 1 ? Effect.sleep("25 seconds") : Effect.void))
+    const { check } = yield* LeaseKeeper.keep("run r", renew)
+    yield* TestClock.adjust("39 seconds")
+    yield* check
+    assert.strictEqual(renewals, 1)
+    yield* TestClock.adjust("1 second")
+    yield* check
+    assert.strictEqual(renewals, 2)
+  })
+)
+
 it.effect("a renewal that dies loses it", () =>
   Effect.gen(function* () {
     const { check } = yield* LeaseKeeper.keep("run r", Effect.die("torn"))
@@ -28,7 +42,7 @@ it.effect("a renewal that dies loses it", () =>
 )
 
 describe("a process that was stopped for longer than its lease lasts", () => {
-  const awake = (renew: Effect.Effect<void, LeaseKeeper.Overtaken>) =>
+  const awake = (renew: Effect.Effect<void, LeaseKeeper.Overtaken>, millis = 60_000) =>
     Effect.gen(function* () {
       let slept = 0
       const clock = yield* Clock.Clock
@@ -38,7 +52,7 @@ describe("a process that was stopped for longer than its lease lasts", () => {
       })
       const lease = yield* Effect.provideService(LeaseKeeper.keep("run r", renew), Clock.Clock, late)
       yield* lease.check
-      slept = 60_000
+      slept = millis
       return lease
     })
 
@@ -50,14 +64,19 @@ describe("a process that was stopped for longer than its lease lasts", () => {
     })
   )
 
-  it.effect("renews it once where nobody has, and goes on", () =>
-    Effect.gen(function* () {
-      let renewals = 0
-      const { check } = yield* awake(Effect.sync(() => void renewals++))
-      yield* Effect.all([check, check, check], { concurrency: "unbounded" })
-      yield* check
-      assert.strictEqual(renewals, 1)
-    })
+  it.effect.each([60_000, -60_000])(
+    "renews it once where nobody has, and goes on, whichever way its clock went: %d",
+    (millis) =>
+      Effect.gen(function* () {
+        let renewals = 0
+        const { check } = yield* awake(
+          Effect.sync(() => void renewals++),
+          millis
+        )
+        yield* Effect.all([check, check, check], { concurrency: "unbounded" })
+        yield* check
+        assert.strictEqual(renewals, 1)
+      })
   )
 
   it.effect("waits where it cannot be told, and is interrupted all the same", () =>

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Fiber, Layer, Option, Stream } from "effect"
+import { Clock, Duration, Effect, Fiber, Layer, Option, Stream } from "effect"
 import {
   HttpClient,
   HttpClientError,
@@ -245,6 +245,24 @@ describe("writes at once", () => {
       assert.deepStrictEqual(yield* writes, { creates: 1, updates: 2, deletes: 0 })
     }).pipe(Effect.provide(onEmulator()))
   )
+})
+
+describe("updates at once", () => {
+  it.effect("of one subscription take turns: each is computed against what the one before it has left", () => {
+    const routes: Array<FaultRoute> = []
+    const script: FaultScript = ({ route }) => {
+      if (route !== "token") routes.push(route)
+      return Fault.Slow({ delay: Duration.millis(50) })
+    }
+    return Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const update = (description: string) => subscriptions.update("sub_000001", definition("n", { description }))
+      yield* driven(Effect.all([update("A"), update("B")], { concurrency: "unbounded" }))
+      const turn: ReadonlyArray<FaultRoute> = ["getSubscription", "updateSubscription", "getSubscription"]
+      assert.deepStrictEqual(routes, [...turn, ...turn])
+      assert.deepStrictEqual(yield* heldDescriptions, ["n: B"])
+    }).pipe(Effect.provide(onEmulator({ subscriptions: [definition("n")], script })))
+  })
 })
 
 describe("a write that fails before it is sent", () => {
