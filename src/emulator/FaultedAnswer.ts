@@ -1,5 +1,6 @@
-import { DateTime, Duration, Effect, Stream } from "effect"
+import { DateTime, Duration, Effect, Option, Stream } from "effect"
 import { Headers, HttpServerResponse } from "effect/http"
+import * as RetryAfter from "../domain/RetryAfter.ts"
 import * as Answers from "./Answers.ts"
 import { ConnectionReset } from "./ConnectionReset.ts"
 import type { EmulatorState } from "./EmulatorState.ts"
@@ -94,12 +95,12 @@ export const make = <E, R>(
         state.tokens.revokeAll()
         return routes
       })
-    case "Answer":
-      return Effect.succeed(
-        HttpServerResponse.text(fault.body ?? "", {
-          status: fault.status,
-          headers: fault.headers ?? {}
-        })
-      )
+    case "Answer": {
+      const { body = "", headers = {}, status } = fault
+      const response = HttpServerResponse.text(body, { status, headers })
+      const pause = RetryAfter.ofHeaders(response.headers, now)
+      if (Option.isSome(pause)) state.log.askedToWait(request, now + Duration.toMillis(pause.value))
+      return Effect.succeed(response)
+    }
   }
 }

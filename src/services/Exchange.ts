@@ -1,9 +1,10 @@
 import { Clock, Duration, Effect, Option, Redacted, Result, type Schema } from "effect"
-import { Headers, type HttpClientError, type HttpClientResponse } from "effect/http"
+import type { HttpClientError, HttpClientResponse } from "effect/http"
 import { AnswerTooLong } from "../domain/AnswerTooLong.ts"
 import { MalformedResponse, NetworkFailure, type TryReason, UnknownFailure } from "../domain/EventBridgeError.ts"
 import * as Failure from "../domain/Failure.ts"
 import type { Operation } from "../domain/Operation.ts"
+import * as RetryAfter from "../domain/RetryAfter.ts"
 import * as Deadlines from "./Deadlines.ts"
 import { Metrics } from "./Metrics.ts"
 import type { ServiceHealth } from "./ServiceHealth.ts"
@@ -47,7 +48,7 @@ export const make = Effect.fnUntraced(function* (options: {
     { body, response }: { readonly body: string; readonly response: HttpClientResponse.HttpClientResponse }
   ) => {
     // A date is one of the clock that people set.
-    const retryAfter = retryAfterOf(response.headers, clock.currentTimeMillisUnsafe())
+    const retryAfter = RetryAfter.ofHeaders(response.headers, clock.currentTimeMillisUnsafe())
     // Capped as for the calls: a probe is waited for by all of them, and one that asks for hours would hold them for hours.
     if (Option.isSome(retryAfter)) {
       const pause = Duration.toMillis(Duration.min(retryAfter.value, maxRetryAfter))
@@ -134,13 +135,6 @@ export const tooLong = (
 }
 
 const late = (timeout: Duration.Duration) => new NetworkFailure({ detail: `none within ${Duration.format(timeout)}` })
-
-/** The pause an answer asks for. */
-export const retryAfterOf = (headers: Headers.Headers, now: number): Option.Option<Duration.Duration> =>
-  Headers.get(headers, "retry-after").pipe(
-    Option.flatMap((value) => Result.getSuccess(Headers.parseRetryAfter(value))),
-    Option.map((value) => Headers.retryAfterDelay(value, now))
-  )
 
 /** What a service that repeats what it was sent may say: the secret as it is, as in a form, in a URL, or in JSON. */
 const spellings = (secret: string): ReadonlyArray<string> => [

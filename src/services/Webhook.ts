@@ -2,8 +2,9 @@ import { Clock, Duration, Effect, type Redacted } from "effect"
 import { Digest } from "effect/crypto"
 import { HttpClient, type HttpClientError, HttpClientRequest } from "effect/http"
 import { rootMessage } from "../domain/Failure.ts"
+import * as RetryAfter from "../domain/RetryAfter.ts"
 import { ofAnswer, WebhookFailure } from "../domain/WebhookFailure.ts"
-import { answerWithin, retryAfterOf, tooLong } from "./Exchange.ts"
+import { answerWithin, tooLong } from "./Exchange.ts"
 import * as Tracing from "./Tracing.ts"
 import * as WebhookSignature from "./WebhookSignature.ts"
 
@@ -60,7 +61,7 @@ export const make = Effect.fnUntraced(function* (options: {
       const signature = sign === undefined ? {} : yield* sign({ id, timestamp: Math.floor(now / 1000), body: text })
       const response = yield* send(HttpClientRequest.setHeaders(request, signature))
       if (response.status >= 200 && response.status < 300) return
-      const retryAfter = retryAfterOf(response.headers, yield* Clock.currentTimeMillis)
+      const retryAfter = RetryAfter.ofHeaders(response.headers, yield* Clock.currentTimeMillis)
       return yield* ofAnswer(response.status, retryAfter, maxRetryAfter)
     })
   })

@@ -118,6 +118,19 @@ describe("emulator: faults", () => {
     }).pipe(withFault(Fault.TooManyRequests({ retryAfter: Duration.millis(2001), form })))
   )
 
+  it.effect("an answer of one's own that asks to wait: who does not is noticed as well", () =>
+    Effect.gen(function* () {
+      const { send } = yield* replay
+      assert.strictEqual((yield* send).status, 503)
+      yield* TestClock.adjust("2990 millis")
+      yield* send
+      assert.strictEqual((yield* stats).retryAfterViolations, 1)
+      yield* TestClock.adjust("10 millis")
+      yield* send
+      assert.strictEqual((yield* stats).retryAfterViolations, 1)
+    }).pipe(withFault(Fault.Answer({ status: 503, headers: { "Retry-After": "3" } })))
+  )
+
   it.effect.each([
     ["seconds", "253402300799"],
     ["date", "Fri, 31 Dec 9999 23:59:59 GMT"]

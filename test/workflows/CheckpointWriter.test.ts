@@ -1,10 +1,10 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, Layer, Option } from "effect"
+import { Effect, Fiber, Latch, Layer, Option } from "effect"
 import { KeyValueStore } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { ReplayTally } from "../../src/domain/ReplayTally.ts"
 import { Checkpoints } from "../../src/index.ts"
-import { checkpoint } from "../services/support/Runs.ts"
+import { checkpoint, report } from "../services/support/Runs.ts"
 import * as CheckpointWriter from "../../src/workflows/CheckpointWriter.ts"
 import { PageLedger } from "../../src/workflows/PageLedger.ts"
 
@@ -35,6 +35,38 @@ it.effect("a checkpoint tells when the last page was settled, not when it was wr
     assert.strictEqual(yield* kept, "1970-01-01T00:00:01.000Z")
   }).pipe(Effect.provide(Checkpoints.layerMemory))
 )
+
+it.effect("the report of a run is its last word, whoever asks for a checkpoint together with it", () => {
+  const isDiskBack = Latch.makeUnsafe(false)
+  const slow = Layer.effect(
+    KeyValueStore.KeyValueStore,
+    Effect.map(KeyValueStore.KeyValueStore, (store) =>
+      KeyValueStore.make({ ...store, set: (key, value) => Effect.andThen(isDiskBack.await, store.set(key, value)) })
+    )
+  ).pipe(Layer.provide(KeyValueStore.layerMemory))
+  return Effect.gen(function* () {
+    const checkpoints = yield* Checkpoints
+    const { complete, save } = yield* CheckpointWriter.make({
+      origin: checkpoint,
+      lease: { lost: Effect.never, check: Effect.void },
+      ledger: new PageLedger(
+        { settledPages: 2, startedLetters: 100, pageToken: undefined },
+        ReplayTally.restore(checkpoint.tally),
+        []
+      ),
+      status: () => ({ elapsedMillis: 0, halted: null })
+    })
+    const first = yield* Effect.forkChild(save, { startImmediately: true })
+    yield* Effect.yieldNow
+    // While that one is written, both of these wait for the next.
+    const others = yield* Effect.forkChild(Effect.all([complete(report), save], { concurrency: "unbounded" }), {
+      startImmediately: true
+    })
+    yield* isDiskBack.open
+    yield* Fiber.joinAll([first, others])
+    assert.deepStrictEqual(Option.getOrThrow(yield* checkpoints.load(checkpoint.runId)).report, report)
+  }).pipe(Effect.provide(Layer.provide(Checkpoints.layer, slow)))
+})
 
 it.effect("what has settled is saved when the last checkpoint is a second old, whoever asked for that one", () => {
   const saved: Array<unknown> = []
