@@ -49,14 +49,14 @@ export const isConfigured = Effect.map(
   (values) => values.some((value) => Option.exists(value, (text) => text.trim() !== ""))
 )
 
-/** A run goes on only where it was begun, and each emulator has a port of its own: they all go by this one. */
+/** A run can be resumed only on the URL it was started with, and each emulator listens on another port: all go by this one. */
 const emulatorUrl = "http://localhost"
 
 const toEmulator = (address: string) =>
   Layer.effect(
     HttpClient.HttpClient,
     Effect.map(HttpClient.HttpClient, (client) =>
-      // Around it, as what a client maps of its own it maps before whoever uses it has named the URL.
+      // A client around it: `mapRequest` would come too early, before the library has put its base URL before the path.
       HttpClient.makeWith<never, never, HttpClientError.HttpClientError, never>(
         Effect.flatMap((request) =>
           client.execute(

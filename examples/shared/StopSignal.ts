@@ -9,7 +9,7 @@ const sameMillis = 1000
 /** The exit code of a program that was interrupted. */
 const interruptedCode = 130
 
-/** What becomes of them, besides the code. */
+/** What the program does on them, besides ending with that code. */
 export interface Manners {
   readonly onFirst: () => void
   /** The last words of the program, on stderr. */
@@ -24,7 +24,7 @@ export const listen = (byDefault: () => void) => {
   const onSignal = () => {
     const at = performance.now()
     if (last !== undefined && at - last.at < sameMillis) return
-    // What comes after the part of the program that one has ended has a first one of its own.
+    // Each part of the program that handles them has a first one of its own.
     const isFirst = last === undefined || (manners !== undefined && manners !== last.manners)
     if (isFirst) {
       last = { at, manners }

@@ -28,7 +28,7 @@ class OtelUnusable extends Schema.TaggedError<OtelUnusable>()("OtelUnusable", { 
   }
 }
 
-/** Not by the error's message: it has the URL, and that may have credentials. */
+/** Without the error's message, which quotes the URL and with it any credentials. */
 const whyNot = (error: HttpClientError.HttpClientError): string =>
   error.response === undefined
     ? (SystemProblem.codeOf(error.reason) ?? "it cannot be reached")

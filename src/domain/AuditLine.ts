@@ -67,8 +67,8 @@ const isFramed = (line: Uint8Array): boolean =>
   frame.every((byte, index) => (index >= beforeHash.length && index < beforeHash.length + 64) || line[index] === byte)
 
 /**
- * The hash a line claims, and the bytes it has to be of. Taken from the bytes as they are, so that no change of any of them
- * goes unseen, not even one that JSON would not tell.
+ * The hash a line claims, and the bytes it must be the hash of: the bytes as they are, so that any change shows, even one
+ * that means the same in JSON.
  */
 export const split = (line: Uint8Array): { readonly hash: string; readonly content: Uint8Array } | undefined => {
   if (!isFramed(line)) return undefined

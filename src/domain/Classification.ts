@@ -1,8 +1,8 @@
 import { Schema } from "effect"
 
 /**
- * What a failure means, in the words of the service's operators. It stands in reports, in audit records and on metrics,
- * so the list is closed.
+ * What a failure means, in the words of the service's operators. Reports, audit records and metrics use it, so the list is
+ * closed.
  */
 export const Classification = Schema.Literals([
   "SCHEMA_VIOLATION",

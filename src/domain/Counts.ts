@@ -4,7 +4,7 @@ import { Schema } from "effect"
 export const Counts = Schema.Record(Schema.String, Schema.Natural)
 export type Counts = typeof Counts.Type
 
-/** Names that come from outside are counted up to so many; those beyond share one line, so that counts stay small. */
+/** So many names from outside are counted each on its own; all others share one entry, so that counts stay small. */
 const maxNames = 100
 const others = "(others)"
 

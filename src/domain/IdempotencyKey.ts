@@ -6,7 +6,7 @@ export const make = (eventId: string, currentAttempt: number): string => `replay
 
 /**
  * The key as an `Idempotency-Key` header. A header holds printable ASCII only; any other character is percent-encoded as
- * UTF-8. Half a surrogate pair, which UTF-8 cannot say, becomes U+FFFD.
+ * UTF-8. Half a surrogate pair, which UTF-8 cannot encode, becomes U+FFFD.
  */
 export const toHeader = (key: string): string =>
   key.toWellFormed().replace(/[^\x20-\x7e]/gu, (character) => encodeURIComponent(character))

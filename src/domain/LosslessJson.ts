@@ -22,7 +22,7 @@ declare global {
 
 /**
  * Numbers that may not survive a double: more than 15 digits, an exponent, or a negative zero. 15 significant decimal
- * digits always survive (IEEE 754 binary64). The pattern may also match inside a string, which costs time, not truth.
+ * digits always survive (IEEE 754 binary64). It may also match inside a string, which only costs time.
  */
 const atRisk = /[[:,]\s*-?(?:(?:\d\.?){16}|[\d.]+[eE]|(?<=-)0(?:\.0+)?(?![.\d]))/
 

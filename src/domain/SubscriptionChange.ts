@@ -9,7 +9,7 @@ export interface SubscriptionChange {
   readonly after: unknown
 }
 
-/** The numbers of a definition are JavaScript's: what the service holds counts as such, in whatever digits it writes it. */
+/** Definitions hold JavaScript numbers: so that `1e2` equals `100`, what the service holds is compared as such too. */
 const withNumbers = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(withNumbers)
   if (!JSON.isRawJSON(value)) return value
@@ -26,7 +26,7 @@ const urlMember = (value: unknown, name: string): unknown => {
   return typeof text === "string" ? (URL.parse(text)?.href ?? text) : text
 }
 
-/** A list whose order means nothing, its items by the members that `pick` names: the service may add others of its own. */
+/** A list whose order means nothing, with the members of its items that `pick` keeps: the service may add others. */
 const unordered = (list: unknown, pick: (item: unknown) => object): ReadonlyArray<unknown> =>
   Array.isArray(list)
     ? list

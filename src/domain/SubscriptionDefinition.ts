@@ -29,7 +29,7 @@ const Name = Text.check(
 )
 const spelling = (name: string): string => name.normalize("NFC").trim().toLowerCase()
 
-/** Whether a service that has its own way of writing names may have made one of the other. */
+/** Whether a service that normalizes names may hold the one for the other. */
 export const isSameName = (one: string, other: string): boolean => spelling(one) === spelling(other)
 
 const HttpsUrl = AnyText.check(
@@ -38,7 +38,7 @@ const HttpsUrl = AnyText.check(
     const url = URL.parse(value)
     return url === null || (url.username === "" && url.password === "")
   }, "must not carry credentials, which all who may read the subscription would see"),
-  // A URL's readers drop these without a word, each in its own way.
+  // URL parsers silently drop these, each in its own way.
   rule(
     (value) => value.trim() === value && !/\p{Cc}/u.test(value),
     "must not hold control characters, or whitespace around it"
@@ -47,7 +47,7 @@ const HttpsUrl = AnyText.check(
 const wordOf = (words: ReadonlyArray<string>) =>
   AnyText.check(rule((value) => words.includes(value), `must be one of ${words.join(", ")}`))
 
-/** An integer that a double may not hold has become another one by the time it is looked at. */
+/** An integer that a double cannot hold was rounded before it got here. */
 const ExactNumber = Schema.Finite.check(
   rule(
     (value) => !Number.isInteger(value) || Number.isSafeInteger(value),
@@ -112,7 +112,7 @@ const pathText = (path: ReadonlyArray<PropertyKey | { readonly key: PropertyKey 
       return text === "" ? String(key) : `${text}.${String(key)}`
     }, "")
 
-/** What the parser says in its own terms, for the one who wrote the file. */
+/** The parser's own terms, in words for whoever wrote the file. */
 const inWords = (message: string): string => {
   if (message === "Missing key") return "is missing"
   return message === "Expected no excess property" ? "is not a member of a definition" : message

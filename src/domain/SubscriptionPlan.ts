@@ -54,8 +54,8 @@ export const checkQuota = (existing: number, planned: number): Result.Result<voi
     : Result.void
 
 /**
- * What replaces another should exist before that one goes, or events fall between them: deletions come last. Where there
- * is no room, those come before a create that it needs, and no more.
+ * A replacement should exist before what it replaces is deleted, or events are lost in between: deletions come last. Where
+ * there is no room, a create comes after as many of them as it needs, and no more.
  */
 const inOrder = (
   existing: number,

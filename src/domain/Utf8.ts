@@ -1,2 +1,2 @@
-/** UTF-8 says a UTF-16 code unit in three bytes at most. */
+/** A UTF-16 code unit takes at most three bytes in UTF-8. */
 export const maxBytesPerUnit = 3

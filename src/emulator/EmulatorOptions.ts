@@ -69,7 +69,7 @@ const Rates = Schema.Record(Schema.String, Schema.UndefinedOr(Schema.Struct({ ra
   )
 )
 
-/** Of the options that could be nonsense without a word: an emulator that fails at nothing, or at everything. */
+/** The options in which nonsense would go unnoticed: the emulator would fail at nothing, or at everything. */
 const Rules = Schema.Struct({
   letters: atLeast0((value) => Number.isInteger(value) || value === Infinity, "must be a whole number of 0 or more"),
   pastRetries: Share,

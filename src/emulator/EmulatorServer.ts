@@ -24,7 +24,7 @@ const reset = Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
     : Effect.succeed(HttpServerResponse.empty({ status: 502, headers: { connection: "close" } }))
 )
 
-// The client is only answered 500: why would be for nobody to see.
+// The client only sees a 500: without this nobody would learn why.
 const tellDefect = (defect: unknown) =>
   Effect.logError("emulator: a request failed, in its script as a rule", Cause.die(defect))
 

@@ -55,7 +55,7 @@ export const make = <E, R>(
 ): Effect.Effect<Response, E | ConnectionReset, R> => {
   switch (fault._tag) {
     case "TooManyRequests": {
-      // An endless pause is one that clients can read, too.
+      // An endless pause is told as the longest that clients can read.
       const seconds = Math.min(
         Math.ceil(Duration.toMillis(fault.retryAfter) / 1000),
         lastSecond - Math.ceil(now / 1000)

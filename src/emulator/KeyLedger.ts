@@ -20,7 +20,7 @@ export class KeyLedger {
   private capacity = 1024
   private attempts = new Int32Array(this.capacity)
   private accepted = new Int32Array(this.capacity)
-  /** Which key each was that was accepted for the first time, one after the other. */
+  /** The rows of the accepted keys, in the order in which they were first accepted. */
   private acceptedRows = new Int32Array(this.capacity)
   private acceptedCount = 0
   private acceptedAt = new Float64Array(this.capacity)

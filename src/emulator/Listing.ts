@@ -1,4 +1,4 @@
-/** What is listed in pages. Position 0 is its beginning; what the others mean is its own affair. */
+/** What is listed in pages. Position 0 is its beginning; what others mean is up to the listing. */
 export interface Listing {
   /** How many entries there are from a position on; negative for a position that cannot be. */
   readonly left: (position: number) => number

@@ -112,7 +112,7 @@ export class Backlog {
     this.#endWhenDone()
   }
 
-  /** Nothing more is to be done: whoever takes finds no further letter that is new. */
+  /** Ends `take` for all who wait or will: nothing more is to be done. Letters that can go already may still be taken. */
   close(): void {
     Queue.endUnsafe(this.#permits)
   }

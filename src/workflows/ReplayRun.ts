@@ -227,7 +227,7 @@ export const start = Effect.fnUntraced(function* (
     yield* stop
     final = yield* makeReport("halted")
   })
-  // Before what the run works with is given back.
+  // Added last, so that it runs while all that the run works with is still there.
   yield* Effect.addFinalizer(() => (working === undefined ? giveUp : abandon))
 
   const outcomes = Stream.unwrap(

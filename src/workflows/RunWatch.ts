@@ -116,7 +116,7 @@ export const start = Effect.fnUntraced(function* (
     within: (effect) => (run === undefined ? effect : Effect.provideService(effect, Tracer.ParentSpan, run)),
     around: (work, report) =>
       run === undefined
-        ? // Once for all, not once a request.
+        ? // Off once for the whole run, not again for each request.
           Tracing.without(work)
         : work.pipe(
             Effect.provideService(Tracer.ParentSpan, run),

@@ -68,7 +68,7 @@ export const applyPlan = Effect.fnUntraced(function* (
 
   const whyNot = ({ _tag }: SubscriptionAction): string | undefined => {
     if (!isRecorded) return "not tried, because no record of it could be kept"
-    // As things are, its events still arrive.
+    // As long as it is there, its events still arrive.
     if (_tag === "Delete" && !isDeclaredDone) return "not deleted, because what failed may be what replaces it"
     return _tag === "Create" && count >= maxSubscriptions
       ? "not created, because there is no room before another is deleted"
