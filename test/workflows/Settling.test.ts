@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Latch, Layer, Redacted, Schema, Stream } from "effect"
 import { CircuitBreaker, KeyValueStore, RateLimiter } from "effect/persistence"
-import { EmulatorClient, type EmulatorOptions, Fault } from "../../src/emulator/index.ts"
+import { EmulatorClient, type EmulatorOptions, Fault, type FaultScript } from "../../src/emulator/index.ts"
 import {
   Audit,
   type AuditRecord,
@@ -14,6 +14,7 @@ import {
   Notifier,
   Replay,
   type RunCheckpoint,
+  type RunRequest,
   Token,
   Transport
 } from "../../src/index.ts"
@@ -240,12 +241,17 @@ describe("pages settle in order", () => {
 })
 
 describe("a crash loses no page that has settled", () => {
-  const slow = (delayOf: (index: number) => Duration.Duration): EmulatorOptions["script"] => {
-    return ({ key: name, route }) => (route === "replay" ? Fault.Slow({ delay: delayOf(indexOf(name)) }) : undefined)
-  }
-  const settledAfter = Effect.fnUntraced(function* (events: ReadonlyArray<Event>, concurrency: number, millis: number) {
+  const slow =
+    (delayOf: (index: number) => Duration.Duration): FaultScript =>
+    ({ key: name, route }) =>
+      route === "replay" ? Fault.Slow({ delay: delayOf(indexOf(name)) }) : undefined
+  const settledAfter = Effect.fnUntraced(function* (
+    millis: number,
+    events: ReadonlyArray<Event>,
+    request: Omit<RunRequest, "topicId">
+  ) {
     const replay = yield* Replay
-    const fiber = yield* Effect.forkChild(replay.run({ topicId, pageSize: 2, concurrency }))
+    const fiber = yield* Effect.forkChild(replay.run({ topicId, ...request }))
     yield* drive(fiber, { until: steps(millis / 20) })
     const saved = events.flatMap((event) => (event.is === "saved" ? [event.checkpoint] : []))
     yield* Fiber.interrupt(fiber).pipe(driven)
@@ -256,7 +262,7 @@ describe("a crash loses no page that has settled", () => {
     const events: Array<Event> = []
     const script = slow((index) => (index < 2 ? Duration.millis(500) : Duration.seconds(9)))
     return Effect.gen(function* () {
-      assert.strictEqual(yield* settledAfter(events, 4, 700), 1)
+      assert.strictEqual(yield* settledAfter(700, events, { pageSize: 2, concurrency: 4 }), 1)
     }).pipe(Effect.provide(composed({ queue: letters(4), script }, events, recordedAudit(events, undefined, 1))))
   })
 
@@ -264,8 +270,20 @@ describe("a crash loses no page that has settled", () => {
     const events: Array<Event> = []
     const script = slow(() => Duration.millis(600))
     return Effect.gen(function* () {
-      assert.strictEqual(yield* settledAfter(events, 1, 2_700), 2)
+      assert.strictEqual(yield* settledAfter(2_700, events, { pageSize: 2, concurrency: 1 }), 2)
     }).pipe(Effect.provide(composed({ queue: letters(100), script }, events, recordedAudit(events, undefined, 1))))
+  })
+
+  it.effect("while the last pages are noted: it is kept with the next checkpoint, which follows", () => {
+    const events: Array<Event> = []
+    const sending = slow((index) => (index < 2 ? Duration.millis(100) : Duration.seconds(9)))
+    const script: FaultScript = (asked) =>
+      asked.route === "list" && asked.key !== "" ? Fault.Slow({ delay: Duration.millis(100) }) : sending(asked)
+    // The first page is sent at 300 ms, and has settled while the second one is noted, from 300 to 600 ms.
+    const layer = composed({ queue: letters(4), script }, events, recordedAudit(events, undefined, 1), "300 millis")
+    return Effect.gen(function* () {
+      assert.strictEqual(yield* settledAfter(1_200, events, { pageSize: 2, concurrency: 4 }), 1)
+    }).pipe(Effect.provide(layer))
   })
 })
 

@@ -201,6 +201,21 @@ describe("a run that is stopped", () => {
     }).pipe(Effect.scoped, Effect.provide(library()), Effect.provide(layer))
   })
 
+  it.effect("with nothing left to do before its limit is completed, although the queue goes on", () => {
+    const { arrivals, layer } = slow(500, { queue: letters(20) })
+    return Effect.gen(function* () {
+      const replay = yield* Replay
+      const run = yield* replay.start({ topicId, limit: 4, pageSize: 3 })
+      const fiber = yield* Effect.forkChild(Stream.runCollect(run.outcomes))
+      yield* drive(fiber, { until: () => arrivals.length === 4 })
+      yield* run.stop
+      yield* drive(fiber)
+      assert.strictEqual((yield* Fiber.join(fiber)).length, 4)
+      const { letters: read, status } = yield* run.report
+      assert.deepStrictEqual([status, read], ["completed", 4])
+    }).pipe(Effect.scoped, Effect.provide(library()), Effect.provide(layer))
+  })
+
   it.effect("while it waits for a service that is down does not wait on, and counts no letter as failed", () => {
     const trouble = { isOver: false }
     const { arrivals, layer } = slow(50, {
