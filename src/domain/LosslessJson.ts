@@ -107,7 +107,8 @@ const read = (text: string): unknown =>
 
 /**
  * Parses JSON. Numbers that a double holds are numbers; others are `JSON.rawJSON` values (`JSON.isRawJSON` tells, their
- * `rawJSON` member has the digits). `JSON.stringify` writes both back. Fails with a message.
+ * `rawJSON` member has the digits). `JSON.stringify` writes both back. Fails with a message. As with `JSON.parse`, members named
+ * like array indexes come first, and of members of one name the last one counts: their order and number mean nothing in JSON.
  */
 export const parse = (text: string): Result.Result<unknown, string> =>
   Result.try({

@@ -121,8 +121,8 @@ const inWords = (message: string): string => {
 const decodeName = Schema.decodeUnknownOption(Schema.Struct({ name: Schema.String }))
 
 /** A definition is found again by its name, so names must differ, those of definitions with other issues too. */
-const repeatedNames = (inputs: ReadonlyArray<unknown>): Issues => {
-  const names = inputs.map((input) => Option.getOrUndefined(decodeName(input))?.name)
+const repeatedNames = (inputs: unknown): Issues => {
+  const names = Array.isArray(inputs) ? inputs.map((input) => Option.getOrUndefined(decodeName(input))?.name) : []
   return names.flatMap((name, index) => {
     const first = names.indexOf(name)
     return name === undefined || first === index
@@ -144,9 +144,7 @@ export const validator = ({ eventTypes, operators }: Vocabulary) => {
     one: (input: unknown): Result.Result<SubscriptionDefinition, InvalidSubscription> =>
       Result.mapError(decodeOne(input), (error) => new InvalidSubscription({ issues: issuesOf(error) })),
     /** Paths begin with the position: `[1].endpoints[0].url`. */
-    all: (
-      inputs: ReadonlyArray<unknown>
-    ): Result.Result<ReadonlyArray<SubscriptionDefinition>, InvalidSubscription> => {
+    all: (inputs: unknown): Result.Result<ReadonlyArray<SubscriptionDefinition>, InvalidSubscription> => {
       const decoded = decodeAll(inputs)
       const issues = [...(Result.isFailure(decoded) ? issuesOf(decoded.failure) : []), ...repeatedNames(inputs)]
       return Result.isSuccess(decoded) && issues.length === 0

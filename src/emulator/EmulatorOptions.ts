@@ -75,6 +75,7 @@ const Rules = Schema.Struct({
   pastRetries: Share,
   oversize: Share,
   tokenLifetime: atLeast0(() => true, "must be a number of seconds of 0 or more"),
+  pages: Schema.Literals(["full", "ragged"]).annotate({ message: "must be full or ragged" }),
   faults: Schema.Struct({ rates: Rates }),
   keyRetention: Patience
 })

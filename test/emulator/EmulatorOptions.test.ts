@@ -13,6 +13,7 @@ describe("emulator: options", () => {
     [{ pastRetries: 50 }, "pastRetries: must be a share from 0 to 1"],
     [{ oversize: -0.1 }, "oversize: must be a share from 0 to 1"],
     [{ tokenLifetime: -1 }, "tokenLifetime: must be a number of seconds of 0 or more"],
+    [JSON.parse('{"pages":"raged"}'), "pages: must be full or ragged"],
     [{ keyRetention: Number.NaN }, "keyRetention: must be a duration of 0 or more, such as 5 minutes"],
     [{ keyRetention: -1 }, "keyRetention: must be a duration of 0 or more, such as 5 minutes"],
     [withRates({ "5xx": { rate: 2 } }), "faults.rates.5xx.rate: must be a share from 0 to 1"],

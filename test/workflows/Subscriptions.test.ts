@@ -807,6 +807,17 @@ describe("a plan", () => {
     }).pipe(Effect.provide(onEmulator()))
   )
 
+  it.effect("is not made of what is no list, as a file may hold it", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      for (const text of [JSON.stringify(definition("a")), "null", '"a"', "{}"]) {
+        const refused = yield* Effect.flip(subscriptions.plan(JSON.parse(text)))
+        assert.strictEqual(refused._tag, "InvalidSubscription")
+        assert.strictEqual(refused.message, "definition: Expected array")
+      }
+    }).pipe(Effect.provide(onEmulator()))
+  )
+
   it.effect("takes event types and operators the caller adds", () => {
     const wanted = definition("a", {
       eventType: "agent.state.changed",
