@@ -69,6 +69,15 @@ export interface Selection {
 
 const noKey = () => undefined
 
+/** Out of a payload a key may be of any type, whatever its own type says: equal ones are one text, as a checkpoint keeps it. */
+const keyBy =
+  (orderBy: (letter: DeadLetter) => unknown) =>
+  (letter: DeadLetter): string | undefined => {
+    const key = orderBy(letter)
+    if (key === undefined || key === null) return undefined
+    return JSON.isRawJSON(key) ? key.rawJSON : String(key)
+  }
+
 // Options come from flags, files and untyped code, too: each is looked at, whatever its type says.
 
 const unless = (isRight: boolean, issue: string): ReadonlyArray<string> => (isRight ? [] : [issue])
@@ -168,7 +177,7 @@ export const resolve = Effect.fnUntraced(function* (options: ReplayOptions, furt
       orderBy: orderBy !== undefined,
       orderOnFailure: (orderBy === undefined ? undefined : options.orderOnFailure) ?? "hold"
     },
-    keyOf: orderBy ?? noKey,
+    keyOf: orderBy === undefined ? noKey : keyBy(orderBy),
     includes: (letter: DeadLetter) =>
       (failureReason === undefined || (letter.failureReason ?? "").includes(failureReason)) &&
       (select === undefined || select(letter))

@@ -243,6 +243,44 @@ describe("a run with an order", () => {
     )
   })
 
+  it.effect("takes keys as payloads hold them: numbers of any size, and null for none", () => {
+    const big = "12345678901234567890"
+    const ids = [big, "7", big, "7", "null", "null"]
+    const life = { isOver: false }
+    return Effect.gen(function* () {
+      const request = {
+        runId: "r",
+        pageSize: 2,
+        concurrency: 8,
+        orderBy: ({ payload }: DeadLetter) => Object(payload).id
+      }
+      yield* Effect.gen(function* () {
+        const fiber = yield* Effect.forkChild(run({ ...request, gracePeriod: 0 }))
+        const recorded = yield* auditRecords
+        yield* drive(fiber, { until: () => recorded.length === 5 })
+        yield* kill(fiber, life)
+      }).pipe(Effect.provide(mortal(life)))
+      const report = yield* driven(run(request)).pipe(Effect.provide(library()))
+      assert.deepStrictEqual([report.success, report.failed, report.skipped], [4, 1, 1])
+      const held = (yield* auditRecords).filter(({ error_classification }) => error_classification === "HELD_BACK")
+      assert.deepStrictEqual(
+        new Set(held.map(({ detail, event_id }) => [event_id, detail].join())),
+        new Set([`evt_2,held back: an earlier letter of the key "${big}" failed`])
+      )
+    }).pipe(
+      Effect.provide(
+        world({
+          queue: ids.map((id, index) => `{"eventId":"evt_${index}","topicId":"${topicId}","payload":{"id":${id}}}`),
+          script: ({ attempt, key: name, route }) => {
+            if (route !== "replay") return undefined
+            if (name === key(0)) return refused
+            return name === key(3) && attempt === 1 ? Fault.Slow({ delay: Duration.seconds(19) }) : undefined
+          }
+        })
+      )
+    )
+  })
+
   it.effect("goes on only with it, and with the same rule for failures", () =>
     Effect.gen(function* () {
       yield* driven(run({ runId: "ordered", limit: 1 }))
