@@ -362,6 +362,15 @@ describe("Audit.layerFile, removed under its writer", () => {
     removed((path) => Effect.flatMap(fs, ({ remove }) => remove(path))).pipe(onNode)
   )
 
+  it.effect("nor when the clock is set back meanwhile", () =>
+    removed((path) =>
+      Effect.andThen(
+        Effect.flatMap(fs, ({ remove }) => remove(path)),
+        TestClock.setTime(-3_600_000)
+      )
+    ).pipe(onNode)
+  )
+
   it.effect("nor does it when another file is put in its place", () =>
     removed((path) =>
       Effect.flatMap(fs, ({ rename, writeFileString }) =>
@@ -609,6 +618,18 @@ describe("Audit.layerFile, rotate", () => {
         within(folderOf(path), effect)
       )
       yield* isWhole([`${folderOf(path)}/audit.000000000001.jsonl`, path])
+    }).pipe(onNode)
+  )
+
+  it.live("by size: a file of just that many bytes is full", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      yield* writeAll(path, ["evt_1"])
+      const bytes = (yield* contentOf(path)).length
+      yield* writeAll(path, ["evt_2"], { rotate: { bytes: bytes + 1 } })
+      assert.lengthOf(linesOf(yield* contentOf(path)), 2)
+      yield* writeAll(path, ["evt_3"], { rotate: { bytes: 2 * bytes } })
+      assert.deepStrictEqual(idsOf(yield* contentOf(path)), ["evt_3"])
     }).pipe(onNode)
   )
 

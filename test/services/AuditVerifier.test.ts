@@ -1,7 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema } from "effect"
+import { Effect, Result, Schema } from "effect"
+import { Digest } from "effect/crypto"
+import { genesis } from "../../src/domain/AuditLine.ts"
 import { Audit, InvalidConfiguration } from "../../src/index.ts"
 import { NodeEventBridge } from "../../src/node/index.ts"
+import * as AuditChain from "../../src/services/AuditChain.ts"
 import { record } from "./Support.ts"
 import { contentOf, ids, seed, temporary, writeAll } from "./support/AuditFiles.ts"
 
@@ -168,6 +171,31 @@ describe("Audit.verify", () => {
       const { fault } = yield* Audit.verify([path])
       assert.strictEqual(fault?.line, 5)
       assert.include(fault?.problem, "its prev is not that line's hash")
+    }).pipe(onNode)
+  )
+
+  it.live("a line whose number leaves some out is found behind a head that is known as well", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      const { hash } = genesis
+      const append = AuditChain.appender(yield* Digest.Digest)
+      const text = Result.getOrThrow(AuditChain.canonical(record("evt_1")))
+      const first = yield* append({ seq: 4, hash }, text)
+      const second = yield* append({ seq: 6, hash: first.head.hash }, text)
+      yield* seed(path, `${first.line}\n${second.line}\n`)
+      const { fault, lines } = yield* Audit.verify([path], { after: hash })
+      assert.deepStrictEqual([lines, fault?.line], [1, 2])
+      assert.include(fault?.problem, "number 7 of the chain where number 6 belongs")
+    }).pipe(onNode)
+  )
+
+  it.live("a head that was noted before the first line is the beginning of the chain", () =>
+    Effect.gen(function* () {
+      const { head, path } = yield* written
+      assert.deepInclude(yield* Audit.verify([path], { head: genesis.hash }), { notedLine: 0, fault: null })
+      yield* seed(path, "")
+      const found = yield* Audit.verify([path], { after: head, head })
+      assert.deepStrictEqual(found, { lines: 0, head: null, notedLine: 0, fault: null })
     }).pipe(onNode)
   )
 
