@@ -22,6 +22,36 @@ describe("a definition", () => {
     assert.lengthOf(issues(filtered([9007199254740991, -9007199254740991, 0.1, 1e-7, 5e-324, "9007199254740993"])), 0)
   })
 
+  const retrying = (members: Readonly<Record<string, unknown>>) => ({
+    retryConfiguration: { maxRetries: 0, backoffStrategy: "linear", initialDelayMs: 0, maxDelayMs: 0, ...members }
+  })
+  const kept = (retentionDays: unknown) => ({ deadLetterQueue: { enabled: false, retentionDays } })
+  const endpoints = (length: number) => ({
+    endpoints: Array.from({ length }, (_, index) => ({ url: `https://e${index}.example.com`, type: "queue" }))
+  })
+
+  it.each([endpoints(1), endpoints(10), kept(1), retrying({}), retrying({ initialDelayMs: 9, maxDelayMs: 9 })])(
+    "may go to its limits: %j",
+    (members) => {
+      assert.deepStrictEqual(issues(members), [])
+    }
+  )
+
+  it.each([
+    [endpoints(0), "endpoints: must be 1 to 10 endpoints"],
+    [endpoints(11), "endpoints: must be 1 to 10 endpoints"],
+    [kept(0), "deadLetterQueue.retentionDays: must be at least 1"],
+    [kept(1.5), "deadLetterQueue.retentionDays: Expected an integer"],
+    [retrying({ maxRetries: -1 }), "retryConfiguration.maxRetries: must be at least 0"],
+    [retrying({ initialDelayMs: -1 }), "retryConfiguration.initialDelayMs: must be at least 0"],
+    [
+      retrying({ initialDelayMs: 10, maxDelayMs: 9 }),
+      "retryConfiguration.initialDelayMs: must be at most maxDelayMs, which is 9"
+    ]
+  ] as const)("is refused beyond them: %j", (members, issue) => {
+    assert.deepStrictEqual(issues(members), [issue])
+  })
+
   it("with a name that the service may hold in other characters is refused", () => {
     for (const name of [" orders", "orders ", "orders\u00a0", "orders\n", "\ufefforders"]) {
       assert.match(issues({ name }).join(), /^name: must not begin or end with whitespace[^:]*$/)
