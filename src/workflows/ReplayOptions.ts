@@ -97,7 +97,7 @@ const maxConcurrency = 10_000
 const maxRunIdLength = 240
 
 const runIdIssues = (runId: string): ReadonlyArray<string> => {
-  if (!isFilled(runId)) return ["runId must be a text that is not empty"]
+  if (!isFilled(runId)) return ["runId must be a non-empty string"]
   const { length } = encodeURIComponent(runId.toWellFormed())
   return unless(
     length <= maxRunIdLength,
@@ -149,7 +149,7 @@ const checkSelection = ({
   // An unset variable of a script must not stand for every letter.
   ...unless(
     failureReason === undefined || isFilled(failureReason),
-    "failureReason must be a text that is not blank: nearly every reason contains a space"
+    "failureReason must be a non-blank string: nearly every reason contains a space"
   ),
   ...unless(select === undefined || Predicate.isFunction(select), "select must be a function"),
   ...unless(orderBy === undefined || Predicate.isFunction(orderBy), "orderBy must be a function"),

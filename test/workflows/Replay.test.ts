@@ -251,7 +251,7 @@ describe("before anything is sent", () => {
       // An unset variable of a script must not stand for every letter.
       for (const failureReason of ["", " "]) {
         assert.deepStrictEqual(yield* issuesOf({ failureReason }), [
-          "failureReason must be a text that is not blank: nearly every reason contains a space"
+          "failureReason must be a non-blank string: nearly every reason contains a space"
         ])
       }
       for (const gracePeriod of [-1, Number.NaN, { seconds: Number.NaN }]) {

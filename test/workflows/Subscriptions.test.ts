@@ -583,6 +583,25 @@ describe("a service that", () => {
   )
 })
 
+describe("a service that makes something else of an update", () => {
+  it.effect("is written to once: the difference is told, and nothing written over it", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const failed = yield* Effect.flip(subscriptions.update("sub_000001", definition("n", { description: "second" })))
+      assert.strictEqual(failed._tag, "WriteNotApplied")
+      assert.include(failed.message, 'description is "Second.", not "second"')
+      assert.deepStrictEqual(yield* writes, { creates: 0, updates: 1, deletes: 0 })
+    }).pipe(
+      driven,
+      Effect.provide(
+        behind((text) => ({ status: 200, text: text.replace('"second"', '"Second."') }), undefined, {
+          subscriptions: [definition("n")]
+        })
+      )
+    )
+  )
+})
+
 /** The first request of a route is refused. */
 const refusing = (refused: FaultRoute): EmulatorOptions => {
   let count = 0
