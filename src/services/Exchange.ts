@@ -1,5 +1,5 @@
 import { Clock, Duration, Effect, Option, Redacted, Result, type Schema } from "effect"
-import type { HttpClientError, HttpClientResponse } from "effect/http"
+import { type HttpClientError, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { AnswerTooLong } from "../domain/AnswerTooLong.ts"
 import { MalformedResponse, NetworkFailure, type TryReason, UnknownFailure } from "../domain/EventBridgeError.ts"
 import * as Failure from "../domain/Failure.ts"
@@ -68,17 +68,16 @@ export const make = Effect.fnUntraced(function* (options: {
       const received = Effect.matchEffect(Tracing.request(fiber, send, { operation, resends }), receiving)
       return Effect.matchEffect(deadlines.within(fiber, received, timeout, late), {
         onSuccess: (answer) => {
-          const { body, response } = answer
+          const { body, fault, response } = answer
           const { status } = response
-          return isSuccess(status)
+          return isSuccess(status) && fault === undefined
             ? Effect.as(counted(status), { status, body })
-            : Effect.andThen(counted(status), Effect.fail(failed(attempt, answer)))
+            : Effect.andThen(counted(status), Effect.fail(fault ?? failed(attempt, answer)))
         },
         onFailure: (error) => {
           const fail = (status: number | "none", reason: TryReason) =>
             Effect.andThen(counted(status), Effect.fail(reason))
           if (error._tag === "NetworkFailure") return fail("none", error)
-          if (error._tag === "MalformedResponse") return fail(error.status, error)
           const unread = tooLong(error)
           if (unread === undefined) return fail("none", unanswered(error, secrets))
           const { detail, response } = unread
@@ -92,19 +91,52 @@ export const make = Effect.fnUntraced(function* (options: {
     })
 })
 
+interface Received {
+  readonly response: HttpClientResponse.HttpClientResponse
+  readonly body: string
+  /** Why it is no success, whatever its status. */
+  readonly fault?: TryReason
+}
+
 /**
- * Bytes that are no UTF-8 come as U+FFFD: an event with them would go out changed, and nobody would know. Where there is one,
- * the bytes tell whether it was sent. What a failure says is for people, who get along with it.
+ * A success that is none: from elsewhere, as `fetch` follows redirects by itself and a login page takes no event; or in bytes
+ * that are no UTF-8, which come as U+FFFD: an event with them would go out changed, and nobody would know. Where there is a
+ * U+FFFD, the bytes tell whether it was sent.
  */
-const receive = (response: HttpClientResponse.HttpClientResponse) =>
+const faultOf = ({
+  body,
+  response
+}: Received): Effect.Effect<TryReason | undefined, HttpClientError.HttpClientError> => {
+  const { status } = response
+  const elsewhere = redirectedTo(response)
+  if (elsewhere !== undefined) {
+    return Effect.succeed(new UnknownFailure({ detail: `the request was redirected to ${elsewhere} (${status})` }))
+  }
+  if (!body.includes("\uFFFD")) return Effect.undefined
+  return Effect.map(response.arrayBuffer, (bytes) =>
+    isUtf8(bytes) ? undefined : new MalformedResponse({ status, detail: "it is not in UTF-8" })
+  )
+}
+
+const receive = (
+  response: HttpClientResponse.HttpClientResponse
+): Effect.Effect<Received, HttpClientError.HttpClientError> =>
   Effect.flatMap(response.text, (body) => {
-    const received = Effect.succeed({ response, body })
-    const { status } = response
-    if (!body.includes("\uFFFD") || !isSuccess(status)) return received
-    return Effect.flatMap(response.arrayBuffer, (bytes) =>
-      isUtf8(bytes) ? received : Effect.fail(new MalformedResponse({ status, detail: "it is not in UTF-8" }))
-    )
+    const received: Received = { response, body }
+    return isSuccess(response.status)
+      ? Effect.map(faultOf(received), (fault) => (fault === undefined ? received : { ...received, fault }))
+      : Effect.succeed(received)
   })
+
+/** Where an answer is from that is not from where the request went, without the query, which may be anybody's secret. */
+const redirectedTo = ({ request, url }: HttpClientResponse.HttpClientResponse): string | undefined => {
+  if (url === "" || url === request.url) return undefined
+  const asked = Option.getOrUndefined(HttpClientRequest.toUrl(request))
+  const answered = URL.parse(url)
+  if (asked === undefined || answered === null) return undefined
+  const place = `${answered.origin}${answered.pathname}`
+  return place === `${asked.origin}${asked.pathname}` ? undefined : place
+}
 
 const isUtf8 = (bytes: ArrayBuffer): boolean =>
   Result.isSuccess(Result.try(() => new TextDecoder("utf-8", { fatal: true }).decode(bytes)))

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
+import { FetchHttpClient } from "effect/http"
 import { readFileSync } from "node:fs"
 import { Replay, type ReplayOutcome } from "../../src/index.ts"
 import { entry, keyOf, replays, start, tokenOf } from "./support/ForeignServer.ts"
@@ -365,6 +366,30 @@ describe("answers of all kinds", () => {
         [report.success, report.failed, report.skipped, report.unreadableReceipts],
         [all.length, 0, 0, receipts.length]
       )
+    })
+  )
+
+  it.live("a success from where a client has followed a redirect to is none of the service's", () =>
+    Effect.gen(function* () {
+      const server = yield* start({
+        topicId: topic,
+        pages: [[listed({ id: "redirected", payload: "1" })]],
+        answer: ({ route, target }) => {
+          if (route === "replay") return { status: 303, headers: { location: "/sign-in?session=s3cret" } }
+          return target.startsWith("/sign-in") ? { status: 200, body: page(200) } : undefined
+        }
+      })
+      const outcomes = yield* Stream.unwrap(Effect.map(Replay, ({ stream }) => stream({ topicId: topic }))).pipe(
+        Stream.runCollect,
+        Effect.provide(onServer(server.url, {}, FetchHttpClient.layer))
+      )
+      const [outcome] = outcomes
+      if (outcome?._tag !== "Rejected") return assert.fail(outcome?._tag)
+      assert.strictEqual(
+        outcome.error.message,
+        `ReplayEvent: unexpected: the request was redirected to ${server.url}/sign-in (200)`
+      )
+      assert.strictEqual(server.bodies.size, 0)
     })
   )
 })

@@ -1,4 +1,5 @@
 import { Duration, Effect, Fiber, Layer, Redacted } from "effect"
+import type { HttpClient } from "effect/http"
 import { KeyValueStore } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { Emulator, EmulatorClient, type EmulatorOptions, Fault } from "../../../src/emulator/index.ts"
@@ -51,11 +52,15 @@ export const kill = Effect.fnUntraced(function* <A, E>(fiber: Fiber.Fiber<A, E>,
 export const onEmulator = (emulator: EmulatorOptions = {}, options: Partial<EventBridgeOptions> = {}) =>
   Layer.provideMerge(library(options), world(emulator))
 
-/** The library on a server, over real sockets. */
-export const onServer = (baseUrl: string, options: Partial<EventBridgeOptions> = {}) =>
+/** The library on a server, over real sockets; with a client of the application's own where one is given. */
+export const onServer = (
+  baseUrl: string,
+  options: Partial<EventBridgeOptions> = {},
+  client: Layer.Layer<HttpClient.HttpClient> = NodeEventBridge.layer
+) =>
   Layer.provideMerge(
     library({ baseUrl, ...options }),
-    Layer.mergeAll(NodeEventBridge.layer, Audit.layerMemory, KeyValueStore.layerMemory)
+    Layer.mergeAll(NodeEventBridge.layer, Audit.layerMemory, KeyValueStore.layerMemory).pipe(Layer.merge(client))
   )
 
 const turn = Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
