@@ -1,4 +1,4 @@
-import { Option, Result, Schema, SchemaIssue } from "effect"
+import { Array as Arr, Option, Result, Schema, SchemaIssue } from "effect"
 import { rule } from "./OptionRules.ts"
 import { InvalidSubscription } from "./SubscriptionError.ts"
 
@@ -56,20 +56,25 @@ const ExactNumber = Schema.Finite.check(
 )
 const Scalar = Schema.Union([AnyText, ExactNumber, Schema.Boolean])
 
+const NotNegative = Schema.Int.check(rule((value) => value >= 0, "must be at least 0"))
+
+const delays = Schema.makeFilter<{ readonly initialDelayMs: number; readonly maxDelayMs: number }>(
+  ({ initialDelayMs, maxDelayMs }) =>
+    initialDelayMs > maxDelayMs
+      ? { path: ["initialDelayMs"], issue: `must be at most maxDelayMs, which is ${maxDelayMs}` }
+      : undefined
+)
+
 const RetryConfiguration = Schema.Struct({
-  maxRetries: Schema.Int,
+  maxRetries: NotNegative,
   backoffStrategy: Schema.Literals(["exponential", "linear"]),
-  initialDelayMs: Schema.Int,
+  initialDelayMs: NotNegative,
   maxDelayMs: Schema.Int
-}).check(
-  // All in one place, so that one broken rule does not hide another.
-  Schema.makeFilter(({ initialDelayMs, maxDelayMs, maxRetries }) => [
-    ...(maxRetries < 0 ? [{ path: ["maxRetries"], issue: "must be at least 0" }] : []),
-    ...(initialDelayMs < 0 ? [{ path: ["initialDelayMs"], issue: "must be at least 0" }] : []),
-    ...(initialDelayMs > maxDelayMs
-      ? [{ path: ["initialDelayMs"], issue: `must be at most maxDelayMs, which is ${maxDelayMs}` }]
-      : [])
-  ])
+}).check(delays)
+
+const endpointCount = rule<ReadonlyArray<unknown>>(
+  ({ length }) => length >= 1 && length <= 10,
+  "must be 1 to 10 endpoints"
 )
 
 /** The rules of a definition, for the words it may use. */
@@ -83,7 +88,7 @@ const rulesOf = (eventType: typeof Text, operator: typeof Text) =>
       Schema.Array(Schema.Struct({ field: Text, operator, value: Schema.Union([Scalar, Schema.Array(Scalar)]) }))
     ),
     endpoints: Schema.Array(Schema.Struct({ url: HttpsUrl, type: Schema.Literals(["webhook", "queue"]) })).check(
-      rule(({ length }) => length >= 1 && length <= 10, "must be 1 to 10 endpoints")
+      endpointCount
     ),
     deadLetterQueue: Schema.Struct({
       enabled: Schema.Boolean,
@@ -118,11 +123,19 @@ const inWords = (message: string): string => {
   return message === "Expected no excess property" ? "is not a member of a definition" : message
 }
 
+/** Rules about several values at once. The parser comes to them only where each of the values is right by itself. */
+const decodeWholes = [
+  Schema.Struct({ endpoints: Schema.Array(Schema.Unknown).check(endpointCount) }),
+  Schema.Struct({
+    retryConfiguration: Schema.Struct({ initialDelayMs: Schema.Finite, maxDelayMs: Schema.Finite }).check(delays)
+  })
+].map((whole: Schema.ConstraintDecoder<unknown>) => Schema.decodeUnknownResult(whole))
+
 const decodeName = Schema.decodeUnknownOption(Schema.Struct({ name: Schema.String }))
 
 /** A definition is found again by its name, so names must differ, those of definitions with other issues too. */
-const repeatedNames = (inputs: unknown): Issues => {
-  const names = Array.isArray(inputs) ? inputs.map((input) => Option.getOrUndefined(decodeName(input))?.name) : []
+const repeatedNames = (inputs: ReadonlyArray<unknown>): Issues => {
+  const names = inputs.map((input) => Option.getOrUndefined(decodeName(input))?.name)
   return names.flatMap((name, index) => {
     const first = names.indexOf(name)
     return name === undefined || first === index
@@ -131,25 +144,41 @@ const repeatedNames = (inputs: unknown): Issues => {
   })
 }
 
+const issuesOf = ({ issue }: Schema.SchemaError): Issues =>
+  formatIssues(issue).issues.map(({ message, path }) => ({ path: pathText(path), issue: inWords(message) }))
+
 /** Checks definitions under a vocabulary. Each failure holds every issue with its path. */
 export const validator = ({ eventTypes, operators }: Vocabulary) => {
   const rules = rulesOf(wordOf(eventTypes), wordOf(operators))
   // A misspelt member would be left out without a word, and with it perhaps a filter: unknown members are issues.
   const options = { errors: "all", onExcessProperty: "error" } as const
-  const decodeOne = Schema.decodeUnknownResult(rules, options)
-  const decodeAll = Schema.decodeUnknownResult(Schema.Array(rules), options)
-  const issuesOf = ({ issue }: Schema.SchemaError): Issues =>
-    formatIssues(issue).issues.map(({ message, path }) => ({ path: pathText(path), issue: inWords(message) }))
+  const decode = Schema.decodeUnknownResult(rules, options)
+  const one = (input: unknown): Result.Result<SubscriptionDefinition, InvalidSubscription> =>
+    Result.mapError(decode(input), (error) => {
+      const parts = issuesOf(error)
+      const wholes = decodeWholes.flatMap((decodeWhole) =>
+        Result.match(decodeWhole(input), {
+          onSuccess: () => [],
+          onFailure: issuesOf
+        })
+      )
+      const isNew = ({ path }: Issues[number]) => parts.every((part) => part.path !== path)
+      return new InvalidSubscription({ issues: [...parts, ...wholes.filter(isNew)] })
+    })
   return {
-    one: (input: unknown): Result.Result<SubscriptionDefinition, InvalidSubscription> =>
-      Result.mapError(decodeOne(input), (error) => new InvalidSubscription({ issues: issuesOf(error) })),
+    one,
     /** Paths begin with the position: `[1].endpoints[0].url`. */
     all: (inputs: unknown): Result.Result<ReadonlyArray<SubscriptionDefinition>, InvalidSubscription> => {
-      const decoded = decodeAll(inputs)
-      const issues = [...(Result.isFailure(decoded) ? issuesOf(decoded.failure) : []), ...repeatedNames(inputs)]
-      return Result.isSuccess(decoded) && issues.length === 0
-        ? Result.succeed(decoded.success)
-        : Result.fail(new InvalidSubscription({ issues }))
+      if (!Array.isArray(inputs)) {
+        return Result.fail(new InvalidSubscription({ issues: [{ path: "", issue: "Expected array" }] }))
+      }
+      const [definitions, failures] = Arr.partition(inputs, (input, index) =>
+        Result.mapError(one(input), ({ issues }) =>
+          issues.map(({ issue, path }) => ({ path: path === "" ? `[${index}]` : `[${index}].${path}`, issue }))
+        )
+      )
+      const issues = [...failures.flat(), ...repeatedNames(inputs)]
+      return issues.length === 0 ? Result.succeed(definitions) : Result.fail(new InvalidSubscription({ issues }))
     }
   }
 }

@@ -52,6 +52,26 @@ describe("a definition", () => {
     assert.deepStrictEqual(issues(members), [issue])
   })
 
+  it("has every issue told, also of a rule about several values of which one is wrong by itself", () => {
+    const endpoint = { url: "https://a.example.com", type: "webhook" }
+    const endpoints = [{ ...endpoint, type: "mail" }, ...Array.from({ length: 10 }, () => endpoint)]
+    assert.deepStrictEqual(issues({ endpoints }), [
+      'endpoints[0].type: Expected "webhook" | "queue"',
+      "endpoints: must be 1 to 10 endpoints"
+    ])
+    assert.deepStrictEqual(issues({ endpoints: [] }), ["endpoints: must be 1 to 10 endpoints"])
+    const retryConfiguration = { maxRetries: -1, backoffStrategy: "none", initialDelayMs: 9, maxDelayMs: 1 }
+    assert.deepStrictEqual(issues({ retryConfiguration }), [
+      "retryConfiguration.maxRetries: must be at least 0",
+      'retryConfiguration.backoffStrategy: Expected "exponential" | "linear"',
+      "retryConfiguration.initialDelayMs: must be at most maxDelayMs, which is 1"
+    ])
+    assert.deepStrictEqual(issues({ retryConfiguration: { ...retryConfiguration, maxRetries: 1, maxDelayMs: "1" } }), [
+      'retryConfiguration.backoffStrategy: Expected "exponential" | "linear"',
+      "retryConfiguration.maxDelayMs: Expected number"
+    ])
+  })
+
   it("with a name that the service may hold in other characters is refused", () => {
     for (const name of [" orders", "orders ", "orders\u00a0", "orders\n", "\ufefforders"]) {
       assert.match(issues({ name }).join(), /^name: must not begin or end with whitespace[^:]*$/)
