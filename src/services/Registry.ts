@@ -42,15 +42,18 @@ export class Registry extends Context.Service<
           identity: [subscriptionId, state, timestamp],
           body: { subscriptionId, state, timestamp }
         })
-        yield* Effect.retry(attempt, RetryPolicy.whileRetryable(retry))
+        let last = ""
+        const tried = Effect.tapError(attempt, ({ detail }) => Effect.sync(() => (last = `: ${detail}`)))
+        yield* Effect.retry(tried, RetryPolicy.whileRetryable(retry)).pipe(
+          Effect.timeoutOrElse({
+            duration: patience,
+            orElse: () => {
+              const detail = `no success within ${Duration.format(patience)}${last}`
+              return Effect.fail(new WebhookFailure({ detail, isRetryable: false }))
+            }
+          })
+        )
       },
-      Effect.timeoutOrElse({
-        duration: patience,
-        orElse: () =>
-          Effect.fail(
-            new WebhookFailure({ detail: `no success within ${Duration.format(patience)}`, isRetryable: false })
-          )
-      }),
       (self, subscriptionId) =>
         Effect.mapError(self, ({ detail }) => new RegistrySyncFailed({ subscriptionId, detail })),
       Effect.tap(() => metrics.registrySync("delivered")),

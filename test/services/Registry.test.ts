@@ -88,7 +88,12 @@ describe("Registry", () => {
     ],
     ["outage", () => text("", 500), "it answered 500", 7],
     ["reset", () => "reset", "read ECONNRESET", 7],
-    ["pause of a minute each time", () => text("", 429, { "retry-after": "60" }), "no success within 2m", 2]
+    [
+      "pause of a minute each time",
+      () => text("", 429, { "retry-after": "60" }),
+      "no success within 2m: it answered 429",
+      2
+    ]
   ])("a %s is told in words, without the URL", ([, answerer, detail, tries]) =>
     Effect.gen(function* () {
       const registry = yield* Registry
