@@ -6,6 +6,7 @@ import { NodeEventBridge } from "../src/node/index.ts"
 import { applyDefinitions, describeResults } from "./shared/ApplySubscriptions.ts"
 import * as Definitions from "./shared/Definitions.ts"
 import { ExitWith, main } from "./shared/Program.ts"
+import { printableLines } from "./shared/ReportTable.ts"
 import { runReplay } from "./shared/RunReplay.ts"
 import * as Service from "./shared/Service.ts"
 import * as State from "./shared/State.ts"
@@ -35,7 +36,7 @@ const start = Command.make(
       const { problems, results } = yield* applyDefinitions(definitions, false)
       if (results.length > 0) yield* Console.log(`${describeResults(results)}\n`)
       if (problems.length === 0) return
-      yield* Console.error(problems.join("\n"))
+      yield* Console.error(printableLines(problems.join("\n")))
       return yield* new ExitWith({ code: 1 })
     })
 

@@ -6,6 +6,7 @@ import { NodeEventBridge } from "../src/node/index.ts"
 import { applyDefinitions, asJson, describePlan, describeResults } from "./shared/ApplySubscriptions.ts"
 import * as Definitions from "./shared/Definitions.ts"
 import * as Filled from "./shared/Filled.ts"
+import { printable, printableLines } from "./shared/ReportTable.ts"
 import { ExitWith, main } from "./shared/Program.ts"
 import * as Service from "./shared/Service.ts"
 import * as State from "./shared/State.ts"
@@ -34,7 +35,8 @@ const plannedJson = ({ actions }: SubscriptionPlan) =>
     })
   )
 
-const line = ({ id, name, state }: Pick<Subscription, "id" | "name" | "state">): string => `${id}  ${state}  ${name}`
+const line = ({ id, name, state }: Pick<Subscription, "id" | "name" | "state">): string =>
+  printable(`${id}  ${state}  ${name}`)
 
 const flags = {
   action: Argument.Literals("action", ["apply", "plan", "list", "get", "delete", "confirm"]),
@@ -72,7 +74,7 @@ const subscriptions = Command.make(
         case "apply": {
           const { problems, results } = yield* applyDefinitions(yield* definitionsOf(input.file), input.prune)
           if (results.length > 0) yield* Console.log(describeResults(results))
-          if (problems.length > 0) yield* Console.error(problems.join("\n"))
+          if (problems.length > 0) yield* Console.error(printableLines(problems.join("\n")))
           if (input.json) yield* Console.log(JSON.stringify({ results: results.map(asJson), problems }))
           return problems.length === 0 ? undefined : yield* new ExitWith({ code: 1 })
         }
@@ -95,14 +97,14 @@ const subscriptions = Command.make(
           const id = yield* requireId(input.id)
           const { name } = yield* library.get(id)
           yield* library.delete(id)
-          yield* Console.log(`deleted ${name} (${id})`)
+          yield* Console.log(printable(`deleted ${name} (${id})`))
           return yield* conclude([{ name, action: "delete", id, state: "deleted" }])
         }
         case "confirm": {
           const id = yield* requireId(input.id)
           const { name } = yield* library.get(id)
           const { state } = yield* library.confirmDelivery(id)
-          yield* Console.log(`${name} (${id}) delivers: ${state}`)
+          yield* Console.log(printable(`${name} (${id}) delivers: ${state}`))
           return yield* conclude([{ name, id, state }])
         }
       }

@@ -1,6 +1,7 @@
 // Makes the service as declared, sees each subscription deliver, and tells the registry.
 import { Console, Effect, Result } from "effect"
 import { type SubscriptionPlan, type SubscriptionResult, Subscriptions } from "../../src/index.ts"
+import { printable } from "./ReportTable.ts"
 
 const shown = (value: unknown): string => JSON.stringify(value)
 
@@ -8,21 +9,22 @@ const shown = (value: unknown): string => JSON.stringify(value)
 export const describePlan = ({ actions }: SubscriptionPlan): string => {
   if (actions.length === 0) return "Nothing is declared, so there is nothing to do."
   return actions
-    .map((action) => {
+    .flatMap((action): ReadonlyArray<string> => {
       switch (action._tag) {
         case "Create":
-          return `+ create    ${action.definition.name}`
+          return [`+ create    ${action.definition.name}`]
         case "Update":
           return [
             `~ update    ${action.definition.name} (${action.id})`,
             ...action.changes.map(({ after, before, field }) => `    ${field}: ${shown(before)} -> ${shown(after)}`)
-          ].join("\n")
+          ]
         case "Unchanged":
-          return `= unchanged ${action.held.name} (${action.held.id})`
+          return [`= unchanged ${action.held.name} (${action.held.id})`]
         case "Delete":
-          return `- delete    ${action.name} (${action.id})`
+          return [`- delete    ${action.name} (${action.id})`]
       }
     })
+    .map(printable)
     .join("\n")
 }
 
@@ -38,7 +40,7 @@ const conclude = Effect.fnUntraced(function* (result: SubscriptionResult) {
   const problems: Array<string> = []
   let { state } = result
   if (result.action !== "delete") {
-    yield* Console.error(`Waiting for ${result.name} (${result.id}) to deliver`)
+    yield* Console.error(printable(`Waiting for ${result.name} (${result.id}) to deliver`))
     const confirmed = yield* Effect.result(subscriptions.confirmDelivery(result.id))
     if (Result.isSuccess(confirmed)) state = confirmed.success.state
     else problems.push(confirmed.failure.message)
@@ -71,7 +73,7 @@ export const applyDefinitions = Effect.fnUntraced(function* (inputs: ReadonlyArr
 
 /** Results for people. */
 export const describeResults = (results: ReadonlyArray<SubscriptionResult>): string =>
-  results.map(({ action, id, name, state }) => `${action.padEnd(9)} ${name} (${id}): ${state}`).join("\n")
+  results.map(({ action, id, name, state }) => printable(`${action.padEnd(9)} ${name} (${id}): ${state}`)).join("\n")
 
 /** A result as `--json` tells it. */
 export const asJson = ({ action, id, name, state }: SubscriptionResult) => ({ name, action, id, state })

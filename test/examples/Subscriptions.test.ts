@@ -149,6 +149,17 @@ describe("the other actions", () => {
     )
   )
 
+  it.live("show a name that the service holds, and write nothing of it to the terminal", () =>
+    Effect.gen(function* () {
+      const file = yield* fileOf([])
+      for (const args of [["list"], ["plan", "--prune", "--file", file], ["apply", "--prune", "--file", file]]) {
+        const { stderr, stdout } = yield* subscriptions(args)
+        assert.include(stdout, "red [31m + create    none")
+        assert.notInclude(`${stderr}${stdout}`, "\u001b")
+      }
+    }).pipe(Effect.scoped, Effect.provide(onServer({ subscriptions: [definition("red\u001b[31m\n+ create    none")] })))
+  )
+
   it.live.each([
     [["apply"], "--file is missing"],
     [["get"], "--id is missing"],
