@@ -62,7 +62,8 @@ export {
   InvalidSubscription,
   QuotaExceeded,
   RegistrySyncFailed,
-  WriteNotApplied
+  WriteNotApplied,
+  WriteUnconfirmed
 } from "./domain/SubscriptionError.ts"
 export { maxSubscriptions, SubscriptionAction, type SubscriptionPlan } from "./domain/SubscriptionPlan.ts"
 export { Audit, AuditMemory } from "./services/Audit.ts"

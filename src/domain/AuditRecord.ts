@@ -98,7 +98,7 @@ export const fromOutcome = (
 /** What is kept of each operation on a subscription. */
 export const SubscriptionAuditRecord = Schema.Struct({
   operation: Schema.Literals(["CREATE", "UPDATE", "GET", "LIST", "DELETE", "CONFIRM_DELIVERY", "SYNC_REGISTRY"]),
-  /** `null` where there is none: a list, or a create that failed. */
+  /** `null` where none is known: a list, or a create that failed, whose details then begin with the name. */
   subscriptionId: Schema.NullOr(Schema.String),
   status: Schema.Literals(["SUCCESS", "UNCHANGED", "FAILED"]),
   /** The idempotency key of a write, what was found, or the failure. */

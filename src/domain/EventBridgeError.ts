@@ -72,7 +72,8 @@ export class DuplicateDetected extends Schema.TaggedError<DuplicateDetected>()("
   readonly classification = "DUPLICATE_DETECTED" satisfies Classification
   readonly isRetryable = false
   readonly isAmbiguous = false
-  readonly hint = "Nothing to do: the service holds this event already."
+  readonly hint =
+    "Nothing to do for an event: the service holds it already. For a subscription read the service's words: no key helped."
   override get message(): string {
     return `the idempotency key was used before (409): ${this.detail}`
   }

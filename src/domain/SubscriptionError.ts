@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { EventBridgeError } from "./EventBridgeError.ts"
 
 /** Definitions that break the rules: every issue, with its path. */
 export class InvalidSubscription extends Schema.TaggedError<InvalidSubscription>()("InvalidSubscription", {
@@ -76,6 +77,23 @@ export class WriteNotApplied extends Schema.TaggedError<WriteNotApplied>()("Writ
     })
     const held = differences.length === 0 ? "the service does not show it" : differences.join("; ")
     return `subscription "${this.name}" (${this.id}) was written, but ${held}`
+  }
+}
+
+/** The service took a write, now or before, and could not be asked whether it holds what was written. */
+export class WriteUnconfirmed extends Schema.TaggedError<WriteUnconfirmed>()("WriteUnconfirmed", {
+  name: Schema.String,
+  /** Absent where the service only said that it knows the key. One that it answers from memory may be gone. */
+  id: Schema.optionalKey(Schema.String),
+  /** Why it could not be read. */
+  error: EventBridgeError
+}) {
+  get hint(): string {
+    return `${this.error.hint} Then repeat the write: it keeps its key, and is not done twice.`
+  }
+  override get message(): string {
+    const id = this.id === undefined ? "" : ` (${this.id})`
+    return `subscription "${this.name}"${id} was written, but could not be read back: ${this.error.message}`
   }
 }
 

@@ -5,6 +5,17 @@ import { Metrics } from "../services/Metrics.ts"
 
 type Operation = SubscriptionAuditRecord["operation"]
 
+/** What an operation is about: a create has no id yet, and without its name nobody could tell which one failed. */
+export type Subject =
+  | { readonly operation: "CREATE"; readonly name: string }
+  | { readonly operation: Exclude<Operation, "CREATE">; readonly id: string }
+
+interface Failure {
+  readonly message: string
+  /** Of what the service has made all the same. */
+  readonly id?: string
+}
+
 /** Operations that leave something different, should they have been done. */
 const changing: ReadonlySet<Operation> = new Set(["CREATE", "UPDATE", "DELETE", "SYNC_REGISTRY"])
 
@@ -18,30 +29,38 @@ export const make = Effect.gen(function* () {
     yield* audit.record([{ ...entry, timestamp: DateTime.formatIso(yield* DateTime.now) }])
   })
 
+  const failed = ({ operation, ...subject }: Subject, { id, message }: Failure) =>
+    record({
+      operation,
+      status: "FAILED",
+      ...("id" in subject
+        ? { subscriptionId: subject.id, details: message }
+        : { subscriptionId: id ?? null, details: id === undefined ? `${subject.name}: ${message}` : message })
+    })
+
   /** Keeps a record of an operation, whichever way it ends. The record itself is not interrupted. */
   const recorded =
-    <A>(
-      operation: Operation,
-      subscriptionId: string | null,
-      describe: (value: A) => Partial<SubscriptionAuditRecord> & { readonly details: string }
-    ) =>
-    <E extends { readonly message: string }>(self: Effect.Effect<A, E>) =>
+    <A>(subject: Subject, describe: (value: A) => Partial<SubscriptionAuditRecord> & { readonly details: string }) =>
+    <E extends Failure>(self: Effect.Effect<A, E>) =>
       Effect.uninterruptibleMask((restore) => {
-        const failed = (details: string) => record({ operation, subscriptionId, status: "FAILED", details })
+        const { operation } = subject
+        const subscriptionId = "id" in subject ? subject.id : null
         return restore(self).pipe(
-          Effect.tapError((error) => failed(error.message)),
+          Effect.tapError((error) => failed(subject, error)),
           Effect.tap((value) => record({ operation, subscriptionId, status: "SUCCESS", ...describe(value) })),
           Effect.onInterrupt(() =>
-            failed(changing.has(operation) ? "interrupted; it may have been done" : "interrupted")
+            failed(subject, {
+              message: changing.has(operation) ? "interrupted; it may have been done" : "interrupted"
+            })
           )
         )
       })
 
   /** Keeps a record of an operation that fails before it is sent: with what it has to know first. */
   const failing =
-    (operation: Operation, subscriptionId: string | null) =>
-    <A, E extends { readonly message: string }>(self: Effect.Effect<A, E>) =>
-      Effect.tapError(self, ({ message }) => record({ operation, subscriptionId, status: "FAILED", details: message }))
+    (subject: Subject) =>
+    <A, E extends Failure>(self: Effect.Effect<A, E>) =>
+      Effect.tapError(self, (error) => failed(subject, error))
 
   return { record, recorded, failing }
 })

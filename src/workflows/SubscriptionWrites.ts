@@ -3,7 +3,7 @@ import type { EventBridgeError } from "../domain/EventBridgeError.ts"
 import type { Subscription } from "../domain/Subscription.ts"
 import { changesBetween, heldDefinition } from "../domain/SubscriptionChange.ts"
 import { isSameName, type SubscriptionDefinition } from "../domain/SubscriptionDefinition.ts"
-import { type InvalidSubscription, WriteNotApplied } from "../domain/SubscriptionError.ts"
+import { type InvalidSubscription, WriteNotApplied, WriteUnconfirmed } from "../domain/SubscriptionError.ts"
 import { EventBridgeHttp } from "../services/EventBridgeHttp.ts"
 import { IdempotencyKeys } from "../services/IdempotencyKeys.ts"
 import * as SubscriptionList from "./SubscriptionList.ts"
@@ -15,7 +15,13 @@ export interface Written {
   readonly idempotencyKey: string
 }
 
-export type WriteError = EventBridgeError | InvalidSubscription | WriteNotApplied
+/** A write, and what the service holds after it: as wanted, where it failed otherwise than with 409. */
+interface Sent {
+  readonly answered: Result.Result<Subscription, EventBridgeError>
+  readonly held: Option.Option<Subscription>
+}
+
+export type WriteError = EventBridgeError | InvalidSubscription | WriteNotApplied | WriteUnconfirmed
 
 /** So many times a write is sent under another key before it is given up. */
 const maxGenerations = 32
@@ -26,12 +32,16 @@ const maxConflicts = 8
 /** The service may take a moment to show what it has done: it is looked at again after 100, 200 and 400 ms. */
 const readBackSchedule = Schedule.exponential("100 millis").pipe(Schedule.upTo({ times: 3 }))
 
+/** After a write that failed a look need not succeed: so long it may take, and what is not seen by then is the failure. */
+const lookPatience = "30 seconds"
+
 const resource = "/api/v2/eventbridge/subscriptions"
 
 /**
  * Writes that are read back. The service answers an idempotency key it knows from memory, or with 409, and does nothing, so
  * neither answer shows whether a write was done. Where the service shows that it was not, and only there, the next generation of
- * the key is sent: a second subscription, or a second change, is worse than an error.
+ * the key is sent: a second subscription, or a second change, is worse than an error. A failure does not show it either, where
+ * a try may have arrived: what the service is then seen to hold was done.
  */
 export const make = Effect.gen(function* () {
   const http = yield* EventBridgeHttp
@@ -64,6 +74,24 @@ export const make = Effect.gen(function* () {
       changes: Option.match(held, { onNone: () => [], onSome: (found) => changesBetween(found, definition) })
     })
 
+  /** Sends a write and looks at what came of it: by its id, or by its name where no id is known. */
+  const send = Effect.fnUntraced(function* (
+    definition: SubscriptionDefinition,
+    knownId: string | undefined,
+    write: Effect.Effect<Subscription, EventBridgeError>
+  ): Effect.fn.Return<Sent, EventBridgeError | WriteUnconfirmed> {
+    const answered = yield* Effect.result(write)
+    const id = knownId ?? (Result.isSuccess(answered) ? answered.success.id : undefined)
+    const look = id === undefined ? readBackByName(definition) : readBack(id, definition)
+    if (Result.isSuccess(answered) || answered.failure.reason._tag === "DuplicateDetected") {
+      const known = id === undefined ? {} : { id }
+      const unconfirmed = (error: EventBridgeError) => new WriteUnconfirmed({ name: definition.name, ...known, error })
+      return { answered, held: yield* Effect.mapError(look, unconfirmed) }
+    }
+    const held = isOpen(answered.failure) ? Option.flatten(yield* seen(look)) : Option.none()
+    return Option.exists(held, (found) => isApplied(found, definition)) ? { answered, held } : yield* answered.failure
+  })
+
   /**
    * Nothing was made where nothing is held, or where what is held is of those `known` before and has had another name since
    * it was made. Anything else may be what this write has made, now or before, whatever name and definition the service
@@ -73,14 +101,13 @@ export const make = Effect.gen(function* () {
     definition: SubscriptionDefinition,
     known: ReadonlyArray<Subscription>
   ): Effect.fn.Return<Written, WriteError> {
+    yield* http.authorize(["CreateSubscription"])
     const isRenamed = ({ id }: Subscription): boolean =>
       known.some((one) => one.id === id && !isSameName(one.name, definition.name))
     for (let generation = 0; ; generation++) {
       const idempotencyKey = yield* keys.keyOf({ method: "POST", resource, definition, against: null, generation })
-      const answered = yield* orConflict(http.createSubscription({ definition, idempotencyKey }))
-      const held = Result.isSuccess(answered)
-        ? yield* readBack(answered.success.id, definition)
-        : yield* readBackByName(definition)
+      const write = http.createSubscription({ definition, idempotencyKey })
+      const { answered, held } = yield* send(definition, undefined, write)
       if (Option.isSome(held) && isApplied(held.value, definition)) {
         return { subscription: held.value, idempotencyKey }
       }
@@ -96,6 +123,7 @@ export const make = Effect.gen(function* () {
     before: Subscription,
     definition: SubscriptionDefinition
   ): Effect.fn.Return<Written, WriteError> {
+    yield* http.authorize(["UpdateSubscription"])
     const { id } = before
     const against = heldDefinition(before)
     for (let generation = 0; ; generation++) {
@@ -106,8 +134,8 @@ export const make = Effect.gen(function* () {
         against,
         generation
       })
-      const answered = yield* orConflict(http.updateSubscription(id, { definition, idempotencyKey }))
-      const held = yield* readBack(id, definition)
+      const write = http.updateSubscription(id, { definition, idempotencyKey })
+      const { answered, held } = yield* send(definition, id, write)
       if (Option.isSome(held) && isApplied(held.value, definition)) {
         return { subscription: held.value, idempotencyKey }
       }
@@ -119,14 +147,25 @@ export const make = Effect.gen(function* () {
     }
   })
 
-  return { create, find, update }
+  /** Deletes it. What is gone after a try that may have arrived, this very delete has deleted. */
+  const remove = (id: string) =>
+    Effect.catch(Effect.andThen(http.authorize(["DeleteSubscription"]), http.deleteSubscription(id)), (error) => {
+      if (!isOpen(error)) return Effect.fail(error)
+      if (error.reason._tag === "NotFound") return Effect.void
+      return Effect.flatMap(seen(find(id)), (looked) =>
+        Option.exists(looked, Option.isNone) ? Effect.void : Effect.fail(error)
+      )
+    })
+
+  return { create, find, remove, update }
 })
 
-/** A 409 is an answer to be looked into: it comes as a failed result. */
-const orConflict = <A>(write: Effect.Effect<A, EventBridgeError>) =>
-  Effect.map(write, (answer): Result.Result<A, EventBridgeError> => Result.succeed(answer)).pipe(
-    Effect.catchReason("EventBridgeError", "DuplicateDetected", (_, error) => Effect.succeed(Result.fail(error)))
-  )
+/** Whether a failure leaves open that the write was done: a try may have arrived, or a success could not be read. */
+const isOpen = ({ ambiguous, reason }: EventBridgeError): boolean => ambiguous || reason._tag === "MalformedResponse"
+
+/** What a look shows; nothing where it fails as well, or takes too long. */
+const seen = <A>(look: Effect.Effect<A, EventBridgeError>): Effect.Effect<Option.Option<A>> =>
+  Effect.catch(Effect.timeoutOption(look, lookPatience), () => Effect.succeedNone)
 
 const isLast = (generation: number, answered: Result.Result<unknown, unknown>): boolean =>
   generation + 1 >= (Result.isSuccess(answered) ? maxGenerations : maxConflicts)

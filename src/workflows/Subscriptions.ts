@@ -54,7 +54,10 @@ const confirmSchedule = Schedule.min([Schedule.exponential("1 second"), Schedule
 export class Subscriptions extends Context.Service<
   Subscriptions,
   {
-    /** Creates it. Repeated, also by another process, it is still one subscription, unless that one was deleted since. */
+    /**
+     * Creates it, unless the service holds it as described. Repeated, also by another process, it is still one subscription,
+     * unless that one was deleted since.
+     */
     readonly create: (definition: SubscriptionDefinition) => Effect.Effect<Subscription, SubscriptionError>
     /** Makes it what the definition says. Nothing is written where nothing differs. */
     readonly update: (id: string, definition: SubscriptionDefinition) => Effect.Effect<Subscription, SubscriptionError>
@@ -129,9 +132,12 @@ export class Subscriptions extends Context.Service<
       details: `idempotency key ${idempotencyKey}`
     })
 
+    const unchanged = (operation: "CREATE" | "UPDATE", { id }: Subscription) =>
+      record({ operation, subscriptionId: id, status: "UNCHANGED", details: "it is as declared" })
+
     const createValid = (definition: SubscriptionDefinition, known: ReadonlyArray<Subscription>) =>
       writes.create(definition, known).pipe(
-        recorded("CREATE", null, written),
+        recorded({ operation: "CREATE", name: definition.name }, written),
         Effect.map(({ subscription }) => subscription)
       )
 
@@ -139,17 +145,9 @@ export class Subscriptions extends Context.Service<
     const updateValid = (current: Subscription, definition: SubscriptionDefinition) => {
       const changes = changesBetween(current, definition)
       return changes.length === 0
-        ? Effect.as(
-            record({
-              operation: "UPDATE",
-              subscriptionId: current.id,
-              status: "UNCHANGED",
-              details: "it is as declared"
-            }),
-            { subscription: current, changes }
-          )
+        ? Effect.as(unchanged("UPDATE", current), { subscription: current, changes })
         : writes.update(current, definition).pipe(
-            recorded("UPDATE", current.id, written),
+            recorded({ operation: "UPDATE", id: current.id }, written),
             Effect.map(({ subscription }) => ({ subscription, changes }))
           )
     }
@@ -167,14 +165,17 @@ export class Subscriptions extends Context.Service<
       )
 
     const remove = Effect.fn("Subscriptions.delete")((id: string) =>
-      http.deleteSubscription(id).pipe(
-        // Where an earlier try may have arrived, this very delete is why it is gone.
-        Effect.catchReason("EventBridgeError", "NotFound", (_, error) =>
-          error.ambiguous ? Effect.void : Effect.fail(error)
-        ),
-        recorded("DELETE", id, () => ({ details: "deleted" }))
-      )
+      writes.remove(id).pipe(recorded({ operation: "DELETE", id }, () => ({ details: "deleted" })))
     )
+
+    /** Gone already is as good as deleted. */
+    const removeIfHeld = (id: string) =>
+      Effect.as(writes.remove(id), true).pipe(
+        Effect.catchReason("EventBridgeError", "NotFound", () => Effect.succeed(false)),
+        recorded({ operation: "DELETE", id }, (isDeleted) =>
+          isDeleted ? { details: "deleted" } : { status: "UNCHANGED", details: "it is gone already" }
+        )
+      )
 
     const perform = Effect.fnUntraced(function* (
       action: SubscriptionAction,
@@ -186,7 +187,7 @@ export class Subscriptions extends Context.Service<
           return { name, action: "create", id, state, changes: [] }
         }
         case "Update": {
-          const current = yield* failing("UPDATE", action.id)(writes.find(action.id))
+          const current = yield* failing({ operation: "UPDATE", id: action.id })(writes.find(action.id))
           return yield* Option.isNone(current)
             ? perform(SubscriptionAction.Create(action), known)
             : updated(current.value, action.definition)
@@ -195,39 +196,45 @@ export class Subscriptions extends Context.Service<
           return yield* updated(action.held, action.definition)
         case "Delete": {
           const { id, name } = action
-          // Gone already is as good as deleted.
-          yield* Effect.catchReason(remove(id), "EventBridgeError", "NotFound", () => Effect.void)
+          yield* removeIfHeld(id)
           return { name, action: "delete", id, state: "deleted", changes: [] }
         }
       }
     })
 
-    const roomForOneMore = ({ length }: ReadonlyArray<Subscription>) =>
-      failing("CREATE", null)(Effect.fromResult(checkQuota(length, length + 1)))
+    const roomForOneMore = ({ name }: SubscriptionDefinition, { length }: ReadonlyArray<Subscription>) =>
+      failing({ operation: "CREATE", name })(Effect.fromResult(checkQuota(length, length + 1)))
 
     const create = Effect.fn("Subscriptions.create")(function* (input: SubscriptionDefinition) {
       const definition = yield* Effect.fromResult(validate.one(input))
-      const known = yield* failing("CREATE", null)(held)
-      yield* roomForOneMore(known)
+      const { name } = definition
+      const known = yield* failing({ operation: "CREATE", name })(held)
+      // Its key keeps it one for as long as the service remembers that, and no longer.
+      const made = known.find((one) => one.name === name && changesBetween(one, definition).length === 0)
+      if (made !== undefined) {
+        yield* unchanged("CREATE", made)
+        return made
+      }
+      yield* roomForOneMore(definition, known)
       return yield* createValid(definition, known)
     }, oneAtATime)
 
     const update = Effect.fn("Subscriptions.update")(function* (id: string, input: SubscriptionDefinition) {
       const definition = yield* Effect.fromResult(validate.one(input))
-      const current = yield* failing("UPDATE", id)(http.getSubscription(id))
+      const current = yield* failing({ operation: "UPDATE", id })(http.getSubscription(id))
       const { subscription } = yield* updateValid(current, definition)
       return subscription
     }, oneAtATime)
 
     const get = Effect.fn("Subscriptions.get")((id: string) =>
-      http.getSubscription(id).pipe(recorded("GET", id, ({ state }) => ({ details: `state ${state}` })))
+      http.getSubscription(id).pipe(recorded({ operation: "GET", id }, ({ state }) => ({ details: `state ${state}` })))
     )
 
     const ensure = Effect.fn("Subscriptions.ensure")(function* (input: SubscriptionDefinition) {
       const definition = yield* Effect.fromResult(validate.one(input))
       const current = yield* held
       const action = yield* Effect.fromResult(actionFor(definition, current))
-      if (action._tag === "Create") yield* roomForOneMore(current)
+      if (action._tag === "Create") yield* roomForOneMore(definition, current)
       return yield* perform(action, current)
     }, oneAtATime)
 
@@ -253,7 +260,9 @@ export class Subscriptions extends Context.Service<
           Effect.tap(() => Effect.sync(() => polls++)),
           Effect.repeat({ schedule: options?.schedule ?? confirmSchedule, until: isDelivering }),
           Effect.flatMap((status) => (isDelivering(status) ? Effect.succeed(status) : notConfirmed(id, status, polls))),
-          recorded("CONFIRM_DELIVERY", id, ({ state }) => ({ details: `state ${state} after ${polls} polls` }))
+          recorded({ operation: "CONFIRM_DELIVERY", id }, ({ state }) => ({
+            details: `state ${state} after ${polls} polls`
+          }))
         )
       })
     )
@@ -265,9 +274,11 @@ export class Subscriptions extends Context.Service<
 
     const syncRegistry = Effect.fn("Subscriptions.syncRegistry")((subscriptionId: string, state: string) =>
       registry.isConfigured
-        ? registry
-            .sync(subscriptionId, state)
-            .pipe(recorded("SYNC_REGISTRY", subscriptionId, () => ({ details: `told of state ${state}` })))
+        ? registry.sync(subscriptionId, state).pipe(
+            recorded({ operation: "SYNC_REGISTRY", id: subscriptionId }, () => ({
+              details: `told of state ${state}`
+            }))
+          )
         : Effect.void
     )
 

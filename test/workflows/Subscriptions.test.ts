@@ -340,7 +340,7 @@ describe("a write whose answer was lost", () => {
       const inOneProcess = Effect.gen(function* () {
         return yield* (yield* Subscriptions).create(definition("n"))
       })
-      // The first process dies before the answer; the second knows nothing of it.
+      // The first process gets no answer, and cannot look either; the second knows nothing of it.
       const first = yield* inOneProcess.pipe(Effect.provide(library({ retry: { maxRetries: 0 } })), Effect.flip)
       assert.strictEqual(first._tag, "EventBridgeError")
       const second = yield* inOneProcess.pipe(Effect.provide(library()))
@@ -355,12 +355,139 @@ describe("a write whose answer was lost", () => {
       Effect.provide(
         Layer.mergeAll(
           EmulatorClient.layerEmulator({
-            script: ({ attempt, route }) =>
-              route === "createSubscription" && attempt === 1 ? Fault.ResetAfter() : undefined
+            script: ({ attempt, route }) => {
+              if (route === "createSubscription" && attempt === 1) return Fault.ResetAfter()
+              return route === "listSubscriptions" && attempt === 2 ? Fault.ResetBefore() : undefined
+            }
           }),
           Audit.layerMemory,
           KeyValueStore.layerMemory
         )
+      )
+    )
+  )
+})
+
+/** All of a life: the writes, and what is on record of them. */
+const livesThrough = Effect.gen(function* () {
+  const subscriptions = yield* Subscriptions
+  const { description, id } = yield* subscriptions.create(definition("n"))
+  assert.deepStrictEqual([id, description], ["sub_000001", "first"])
+  const after = yield* subscriptions.update(id, definition("n", { description: "second" }))
+  assert.strictEqual(after["description"], "second")
+  yield* subscriptions.delete(id)
+  assert.deepStrictEqual(yield* writes, { creates: 1, updates: 1, deletes: 1 })
+  const { subscriptionRecords } = yield* AuditMemory
+  assert.deepStrictEqual(
+    subscriptionRecords.map(({ operation, status, subscriptionId }) => [operation, subscriptionId, status]),
+    [
+      ["CREATE", id, "SUCCESS"],
+      ["UPDATE", id, "SUCCESS"],
+      ["DELETE", id, "SUCCESS"]
+    ]
+  )
+})
+
+const isWrite = (route: FaultRoute): boolean => /^(?:create|update|delete)Subscription$/.test(route)
+
+describe("a write that was taken", () => {
+  it.effect("is done, with its id, though no try was ever answered", () =>
+    livesThrough.pipe(
+      driven,
+      Effect.provide(onEmulator({ script: ({ route }) => (isWrite(route) ? Fault.ResetAfter() : undefined) }))
+    )
+  )
+
+  it.effect("is done, with its id, though the answer is no JSON", () =>
+    livesThrough.pipe(
+      driven,
+      Effect.provide(
+        onEmulator({ script: ({ route }) => (isWrite(route) ? Fault.Malformed({ form: "html" }) : undefined) })
+      )
+    )
+  )
+
+  it.effect("and was neither answered nor seen since fails as what was sent", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const failed = yield* Effect.flip(subscriptions.create(definition("n")))
+      if (failed._tag !== "EventBridgeError") return assert.fail(failed._tag)
+      assert.deepStrictEqual([failed.operation, failed.ambiguous], ["CreateSubscription", true])
+    }).pipe(
+      driven,
+      Effect.provide(
+        onEmulator(
+          {
+            script: ({ attempt, route }) =>
+              isWrite(route) || (route === "listSubscriptions" && attempt > 1) ? Fault.ResetAfter() : undefined
+          },
+          { breaker: { failures: 100 } }
+        )
+      )
+    )
+  )
+
+  it.effect.each([
+    [
+      "answered",
+      undefined,
+      '"n" (sub_000001) was written, but could not be read back: GetSubscription: ',
+      "sub_000001"
+    ],
+    ["409", 409, '"n" was written, but could not be read back: ListSubscriptions: ', null]
+  ] as const)("(%s) and cannot be read back is told with what is known of it", ([, status, message, id]) =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const failed = yield* Effect.flip(subscriptions.create(definition("n")))
+      assert.strictEqual(failed._tag, "WriteUnconfirmed")
+      assert.include(failed.message, message)
+      const { subscriptionRecords } = yield* AuditMemory
+      assert.deepStrictEqual(
+        subscriptionRecords.map(({ status: kept, subscriptionId }) => [subscriptionId, kept]),
+        [[id, "FAILED"]]
+      )
+      assert.include(subscriptionRecords[0]?.details ?? "", message)
+    }).pipe(
+      driven,
+      Effect.provide(
+        onEmulator({
+          script: ({ attempt, route }) => {
+            if (route === "createSubscription") return status && Fault.Answer({ status })
+            return route === "getSubscription" || (route === "listSubscriptions" && attempt > 1)
+              ? Fault.Answer({ status: 403 })
+              : undefined
+          }
+        })
+      )
+    )
+  )
+})
+
+describe("a create of what is held as described", () => {
+  it.effect("makes no second one when the service has forgotten the key, or never knew it", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const { id } = yield* subscriptions.create(definition("n"))
+      yield* TestClock.adjust("2 hours")
+      assert.strictEqual((yield* subscriptions.create(definition("n"))).id, id)
+      yield* subscriptions.update(id, definition("n", { description: "second" }))
+      assert.strictEqual((yield* subscriptions.create(definition("n", { description: "second" }))).id, id)
+      assert.deepStrictEqual(yield* writes, { creates: 1, updates: 1, deletes: 0 })
+      const { subscriptionRecords } = yield* AuditMemory
+      assert.deepStrictEqual(
+        subscriptionRecords.map(({ operation, status }) => `${operation} ${status}`),
+        ["CREATE SUCCESS", "CREATE UNCHANGED", "UPDATE SUCCESS", "CREATE UNCHANGED"]
+      )
+    }).pipe(Effect.provide(onEmulator({ keyRetention: "1 hour" })))
+  )
+
+  it.effect("needs no room", () =>
+    Effect.gen(function* () {
+      const { id } = yield* (yield* Subscriptions).create(definition("held-99"))
+      assert.strictEqual(id, "sub_000100")
+    }).pipe(
+      Effect.provide(
+        onEmulator({ subscriptions: Array.from({ length: 100 }, (_, index) => definition(`held-${index}`)) })
       )
     )
   )
@@ -717,6 +844,25 @@ describe("a plan", () => {
     }).pipe(Effect.provide(onEmulator()))
   )
 
+  it.effect("has no deletion on record as failed that somebody else was quicker with", () =>
+    Effect.gen(function* () {
+      const plan = yield* (yield* Subscriptions).plan([], { prune: true })
+      assert.deepStrictEqual(actions(yield* (yield* Subscriptions).apply(plan)), ["delete"])
+      const { subscriptionRecords } = yield* AuditMemory
+      assert.deepStrictEqual(
+        subscriptionRecords.map(({ details, operation, status }) => [operation, status, details]),
+        [["DELETE", "UNCHANGED", "it is gone already"]]
+      )
+    }).pipe(
+      Effect.provide(
+        onEmulator({
+          subscriptions: [definition("a")],
+          script: ({ route }) => (route === "deleteSubscription" ? Fault.Answer({ status: 404 }) : undefined)
+        })
+      )
+    )
+  )
+
   it.effect("tells of no update where somebody else has made it meanwhile", () =>
     Effect.gen(function* () {
       const subscriptions = yield* Subscriptions
@@ -994,7 +1140,13 @@ describe("the audit", () => {
         const { subscriptionRecords } = yield* AuditMemory
         assert.deepStrictEqual(
           subscriptionRecords.map(({ details, status, ...record }) => [record.operation, status, details]),
-          [[operation.toUpperCase(), "FAILED", "interrupted; it may have been done"]]
+          [
+            [
+              operation.toUpperCase(),
+              "FAILED",
+              `${operation === "create" ? "b: " : ""}interrupted; it may have been done`
+            ]
+          ]
         )
       }).pipe(
         Effect.provide(
@@ -1040,7 +1192,7 @@ it.effect("a missing scope is named before anything is written", () =>
   Effect.gen(function* () {
     const refused = yield* Effect.flip((yield* Subscriptions).create(definition("n")))
     assert.include(`${refused.message} ${"hint" in refused ? refused.hint : ""}`, "eventbridge:subscriptions:write")
-    assert.deepStrictEqual(yield* writes, { creates: 0, updates: 0, deletes: 0 })
+    assert.notMatch(Object.keys((yield* stats).requests).join(), /POST \/api/)
   }).pipe(Effect.provide(onEmulator({ scopes: ["eventbridge:subscriptions:read"] })))
 )
 
