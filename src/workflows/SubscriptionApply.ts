@@ -37,7 +37,7 @@ export class ApplyIncomplete extends Data.TaggedError("ApplyIncomplete")<{
   readonly failures: ReadonlyArray<ApplyFailure>
   /**
    * What was not tried because of the failures, and why: deletions after a create or an update that failed, creates that
-   * have no room without them, and everything after a record that could not be kept.
+   * have no room without them, and everything after a record that could not be kept or while the service is down.
    */
   readonly heldBack: ReadonlyArray<HeldBack>
 }> {
@@ -54,6 +54,15 @@ export class ApplyIncomplete extends Data.TaggedError("ApplyIncomplete")<{
   }
 }
 
+/** A failure that all further actions would meet as well, and each of them only after minutes where the service is down. */
+const whyNoneAfter = (error: SubscriptionError): string | undefined => {
+  if (error._tag === "AuditError") return "not tried, because no record of it could be kept"
+  const failed = error._tag === "WriteUnconfirmed" ? error.error : error
+  return failed._tag === "EventBridgeError" && failed.reason._tag === "ServiceUnavailable"
+    ? "not tried, because the service is down"
+    : undefined
+}
+
 /** Does what can be done of a plan, action by action in its order. */
 export const applyPlan = Effect.fnUntraced(function* (
   { actions, existing }: SubscriptionPlan,
@@ -64,10 +73,10 @@ export const applyPlan = Effect.fnUntraced(function* (
   const heldBack: Array<HeldBack> = []
   let count = existing
   let isDeclaredDone = true
-  let isRecorded = true
+  let whyNoMore: string | undefined
 
   const whyNot = ({ _tag }: SubscriptionAction): string | undefined => {
-    if (!isRecorded) return "not tried, because no record of it could be kept"
+    if (whyNoMore !== undefined) return whyNoMore
     // As long as it is there, its events still arrive.
     if (_tag === "Delete" && !isDeclaredDone) return "not deleted, because what failed may be what replaces it"
     return _tag === "Create" && count >= maxSubscriptions
@@ -88,7 +97,7 @@ export const applyPlan = Effect.fnUntraced(function* (
     } else {
       failures.push({ name: nameOf(action), error: done.failure })
       if (action._tag !== "Delete") isDeclaredDone = false
-      isRecorded = done.failure._tag !== "AuditError"
+      whyNoMore = whyNoneAfter(done.failure)
     }
   }
   return failures.length === 0 ? results : yield* new ApplyIncomplete({ results, failures, heldBack })

@@ -944,6 +944,33 @@ describe("a plan", () => {
     )
   )
 
+  it.effect("waits for a service that is down once, not for each action anew", () => {
+    let isDown = false
+    return Effect.gen(function* () {
+      const names = Array.from({ length: 9 }, (_, index) => `n-${index}`)
+      const failed = yield* driven(Effect.flip(applied(names.map((name) => definition(name)))), 1000)
+      assert.isBelow(yield* Clock.currentTimeMillis, 7 * 60_000)
+      if (failed._tag !== "ApplyIncomplete") return assert.fail(failed._tag)
+      assert.deepStrictEqual(
+        failed.failures.map(({ name }) => name),
+        ["n-0", "n-1"]
+      )
+      assert.deepStrictEqual(
+        failed.problems.slice(2),
+        names.slice(2).map((name) => `${name}: not tried, because the service is down`)
+      )
+    }).pipe(
+      Effect.provide(
+        onEmulator({
+          script: ({ route }) => {
+            isDown ||= route === "createSubscription"
+            return isDown ? Fault.ServerError({ status: 503, form: "empty" }) : undefined
+          }
+        })
+      )
+    )
+  })
+
   it.effect("is not made of invalid definitions: every issue of all of them, and nothing is sent", () =>
     Effect.gen(function* () {
       const subscriptions = yield* Subscriptions
