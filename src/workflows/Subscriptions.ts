@@ -118,12 +118,23 @@ export class Subscriptions extends Context.Service<
 
     const list = Stream.suspend(() => {
       let count = 0
-      const keep = (status: SubscriptionAuditRecord["status"], details: string) =>
-        record({ operation: "LIST", subscriptionId: null, status, details })
+      let isKept = false
+      const keep = (status: SubscriptionAuditRecord["status"], details: string) => {
+        isKept = true
+        return record({ operation: "LIST", subscriptionId: null, status, details })
+      }
       return SubscriptionList.stream(http).pipe(
         Stream.tap(() => Effect.sync(() => count++)),
         Stream.tapError(({ message }) => keep("FAILED", message)),
-        Stream.concat(Stream.fromEffectDrain(Effect.suspend(() => keep("SUCCESS", `${count} subscriptions`))))
+        Stream.concat(Stream.fromEffectDrain(Effect.suspend(() => keep("SUCCESS", `${count} subscriptions`)))),
+        // Who has found what he looked for reads no further: nobody is left then whom a failure of the record could stop.
+        Stream.onExit(() =>
+          isKept
+            ? Effect.void
+            : Effect.catch(keep("SUCCESS", `${count} subscriptions, not read to the end`), ({ message }) =>
+                Effect.logWarning(message)
+              )
+        )
       )
     })
 

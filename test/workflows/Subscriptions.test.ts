@@ -1025,6 +1025,24 @@ describe("a plan", () => {
 })
 
 describe("the list", () => {
+  it.effect("is on record also where its reader has found what he looked for", () =>
+    Effect.gen(function* () {
+      const { list } = yield* Subscriptions
+      yield* Stream.runDrain(list)
+      yield* Stream.runHead(list)
+      yield* Effect.flip(Stream.runForEach(list, () => Effect.fail("enough")))
+      const { subscriptionRecords } = yield* AuditMemory
+      assert.deepStrictEqual(
+        subscriptionRecords.map(({ details, operation, status }) => [operation, status, details]),
+        [
+          ["LIST", "SUCCESS", "3 subscriptions"],
+          ["LIST", "SUCCESS", "1 subscriptions, not read to the end"],
+          ["LIST", "SUCCESS", "1 subscriptions, not read to the end"]
+        ]
+      )
+    }).pipe(Effect.provide(onEmulator({ subscriptions: three })))
+  )
+
   it.effect("comes whole over ragged pages", () =>
     Effect.gen(function* () {
       const all = yield* Stream.runCollect((yield* Subscriptions).list)
