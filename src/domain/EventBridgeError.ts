@@ -101,7 +101,9 @@ export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited"
   maxRetryAfterMillis: Schema.Finite
 }) {
   readonly classification = "RATE_LIMITED" satisfies Classification
-  readonly isAmbiguous = false
+  get isAmbiguous(): boolean {
+    return this.status !== undefined && this.status >= 500
+  }
   get isRetryable(): boolean {
     return this.retryAfterMillis === undefined || this.retryAfterMillis <= this.maxRetryAfterMillis
   }

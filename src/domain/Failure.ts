@@ -71,12 +71,8 @@ export const ofAnswer = (
   })
   const isTooLong = Option.exists(retryAfter, Duration.isGreaterThan(maxRetryAfter))
   if (status === 429 || (status >= 500 && isTooLong)) {
-    return new RateLimited({
-      detail,
-      ...(status === 429 ? {} : { status }),
-      ...pause,
-      maxRetryAfterMillis: Duration.toMillis(maxRetryAfter)
-    })
+    const other = status === 429 ? {} : { status }
+    return new RateLimited({ detail, ...other, ...pause, maxRetryAfterMillis: Duration.toMillis(maxRetryAfter) })
   }
   // The token route refuses wrong credentials with 400 as well as with 401 (RFC 6749, 5.2).
   if (status === 401 || (status === 400 && operation === "Token")) return new Unauthorized({ detail })

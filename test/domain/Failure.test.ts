@@ -86,6 +86,9 @@ describe("Failure.ofAnswer", () => {
       hour.message,
       "the service failed (503, retry after 1h, more than the 2m this client waits): why"
     )
+    // It may have been taken all the same; a 429 was not.
+    assert.isTrue(hour.isAmbiguous)
+    assert.isFalse(reasonOf(429, "ReplayEvent", Duration.hours(1)).isAmbiguous)
   })
 
   it.prop(
