@@ -164,7 +164,7 @@ export class EventBridgeHttp extends Context.Service<
           operation: "DeleteSubscription",
           timeout: timeouts.default,
           send: ({ routes }) => routes.subscriptions.delete({ params: { id }, responseMode }),
-          read: () => Result.void
+          read: readNothing
         }),
       about
     )
@@ -235,6 +235,10 @@ const reader = <A>(schema: Schema.ConstraintDecoder<A>) => {
   return (body: string): Result.Result<A, string> =>
     Result.flatMap(LosslessJson.parse(body), (json) => Result.mapError(decode(json), (error) => error.message))
 }
+
+/** Nothing, as the contract has it, or JSON that nobody needs. A page of whoever answers in the service's place is neither. */
+const readNothing = (body: string): Result.Result<void, string> =>
+  body === "" ? Result.void : Result.map(LosslessJson.parse(body), () => undefined)
 
 const readReceipt = reader(ReplayReceipt)
 /** The event was taken, whatever the receipt looks like. */
