@@ -75,7 +75,7 @@ export class DuplicateDetected extends Schema.TaggedError<DuplicateDetected>()("
   readonly hint =
     "Nothing to do for an event: the service holds it already. For a subscription read the service's words: no key helped."
   override get message(): string {
-    return `the idempotency key was used before (409): ${this.detail}`
+    return `the idempotency key was used before, or something else is in the way (409): ${this.detail}`
   }
 }
 
