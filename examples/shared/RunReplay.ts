@@ -42,7 +42,7 @@ const resumeCommand = ({ request }: RunOptions, runId: string): string => {
   return [...command, ...args].map(shellWord).join(" ")
 }
 
-const howToGoOn = (options: RunOptions, runId: string): string =>
+const howToResume = (options: RunOptions, runId: string): string =>
   options.isKept
     ? `To resume it:\n  ${resumeCommand(options, runId)}`
     : "This run kept no state, so it cannot be resumed (see --state of replay.ts). Run it again: letters already delivered are skipped as duplicates."
@@ -72,7 +72,7 @@ const conclude = Effect.fnUntraced(function* (
   if (report.status === "halted") {
     const advice = halted === undefined ? "" : whatToDo(halted)
     yield* Console.error(
-      `Halted; letters not yet sent are not counted as failed.${advice} ${howToGoOn(options, report.runId)}`
+      `Halted; letters not yet sent are not counted as failed.${advice} ${howToResume(options, report.runId)}`
     )
   }
   if (options.json) yield* Console.log(JSON.stringify({ ...report, service: options.serviceName }))
@@ -82,7 +82,7 @@ const conclude = Effect.fnUntraced(function* (
 
 export const runReplay = Effect.fnUntraced(function* (options: RunOptions) {
   const { outcomes, report, runId, stop } = yield* (yield* Replay).start(options.request)
-  yield* StopSignal.instead(Effect.andThen(Output.say(stopping), stop), () => howToGoOn(options, runId))
+  yield* StopSignal.instead(Effect.andThen(Output.say(stopping), stop), () => howToResume(options, runId))
   const name = `Run ${ReportTable.printable(runId)}`
   const isComplete = (yield* report).status === "completed"
   yield* Console.error(

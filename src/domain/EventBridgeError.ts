@@ -101,8 +101,9 @@ export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited"
   maxRetryAfterMillis: Schema.Finite
 }) {
   readonly classification = "RATE_LIMITED" satisfies Classification
+  /** A 5xx may have been taken all the same; what was limited was not. */
   get isAmbiguous(): boolean {
-    return this.status !== undefined && this.status >= 500
+    return this.status !== undefined
   }
   get isRetryable(): boolean {
     return this.retryAfterMillis === undefined || this.retryAfterMillis <= this.maxRetryAfterMillis

@@ -54,8 +54,8 @@ describe("a definition", () => {
 
   it("has every issue told, also of a rule about several values of which one is wrong by itself", () => {
     const endpoint = { url: "https://a.example.com", type: "webhook" }
-    const endpoints = [{ ...endpoint, type: "mail" }, ...Array.from({ length: 10 }, () => endpoint)]
-    assert.deepStrictEqual(issues({ endpoints }), [
+    const eleven = [{ ...endpoint, type: "mail" }, ...Array.from({ length: 10 }, () => endpoint)]
+    assert.deepStrictEqual(issues({ endpoints: eleven }), [
       'endpoints[0].type: Expected "webhook" | "queue"',
       "endpoints: must be 1 to 10 endpoints"
     ])

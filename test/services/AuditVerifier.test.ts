@@ -185,7 +185,7 @@ describe("Audit.verify", () => {
       yield* seed(path, `${first.line}\n${second.line}\n`)
       const { fault, lines } = yield* Audit.verify([path], { after: hash })
       assert.deepStrictEqual([lines, fault?.line], [1, 2])
-      assert.include(fault?.problem, "number 7 of the chain where number 6 belongs")
+      assert.include(fault?.problem, "number 7 of the chain where 6 was expected")
     }).pipe(onNode)
   )
 
