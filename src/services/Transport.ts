@@ -107,7 +107,8 @@ export class Transport extends Context.Service<
 
     const noteFailure = (reason: TryReason, progress: Progress): void => {
       progress.ambiguous ||= reason.isAmbiguous
-      if (reason._tag === "RateLimited") {
+      // A 5xx is none, however long a pause it asks for.
+      if (reason._tag === "RateLimited" && reason.status === undefined) {
         progress.limits++
         health.limits++
       }
@@ -196,8 +197,12 @@ export class Transport extends Context.Service<
       )
     }
 
-    /** A limit that others meet as well: the service takes some, and would have taken this one in its turn. */
+    /**
+     * A limit that others meet as well: the service takes some, and would have taken this one in its turn. Not for a call of
+     * one try: without a pause between tries there is nothing to start over with.
+     */
     const isTurnOfOthers = ({ limits, limitsBefore, previousFailureAt, startedAt }: Progress): boolean =>
+      config.retry.maxRetries > 0 &&
       health.limits > limitsBefore + limits &&
       health.hasAnsweredSince(previousFailureAt) &&
       clock.currentTimeMillisUnsafe() - startedAt < Duration.toMillis(config.breaker.maxWait)

@@ -240,6 +240,24 @@ describe("Transport: a rate limit on all calls", () => {
     }).pipe(withHttp(({ body }) => (body.includes("limited") ? text("", 429) : json(receipt))))
   )
 
+  it.effect("ends a call at once where no tries after the first are wanted", () =>
+    Effect.gen(function* () {
+      const fiber = yield* Effect.forkChild(
+        Effect.forEach(many, (id) => Effect.result(replay(id)), { concurrency: "unbounded" })
+      )
+      yield* TestClock.adjust(many.length)
+      const ended = fiber.pollUnsafe()
+      yield* Fiber.interrupt(fiber)
+      if (ended === undefined || !Exit.isSuccess(ended)) return assert.fail("some calls have not ended")
+      assert.strictEqual(ended.value.filter(Result.isSuccess).length, many.length / 2)
+      assert.strictEqual((yield* calls).length, many.length)
+    }).pipe(
+      withHttp((_, index) => late(index, index % 2 === 0 ? json(receipt) : text("", 429)), {
+        retry: { maxRetries: 0 }
+      })
+    )
+  )
+
   it.effect("ends a call whose turn does not come for as long as calls wait in an outage", () => {
     let requests = 0
     return Effect.gen(function* () {
