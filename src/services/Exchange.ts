@@ -1,5 +1,5 @@
 import { Clock, Duration, Effect, Option, Redacted, Result, type Schema } from "effect"
-import { type HttpClientError, HttpClientRequest, type HttpClientResponse } from "effect/http"
+import { type HttpClientError, HttpClientRequest, HttpClientResponse } from "effect/http"
 import { AnswerTooLong } from "../domain/AnswerTooLong.ts"
 import { MalformedResponse, NetworkFailure, type TryReason, UnknownFailure } from "../domain/EventBridgeError.ts"
 import * as Failure from "../domain/Failure.ts"
@@ -128,14 +128,17 @@ const receive = (
       : Effect.succeed(received)
   })
 
-/** Where an answer is from that is not from where the request went, without the query, which may be anybody's secret. */
-const redirectedTo = ({ request, url }: HttpClientResponse.HttpClientResponse): string | undefined => {
-  if (url === "" || url === request.url) return undefined
-  const asked = Option.getOrUndefined(HttpClientRequest.toUrl(request))
-  const answered = URL.parse(url)
-  if (asked === undefined || answered === null) return undefined
+/**
+ * Where `fetch` has followed a redirect to, without the query, which may be anybody's secret. Its word counts, not the answer's
+ * URL alone: a client that rewrites URLs has answers from elsewhere, too. Back where it began it has come to the service.
+ */
+const redirectedTo = (response: HttpClientResponse.HttpClientResponse): string | undefined => {
+  const isRedirected = Option.exists(HttpClientResponse.toWeb(response), ({ redirected }) => redirected)
+  const answered = isRedirected ? URL.parse(response.url) : null
+  if (answered === null) return undefined
   const place = `${answered.origin}${answered.pathname}`
-  return place === `${asked.origin}${asked.pathname}` ? undefined : place
+  const isAsked = ({ origin, pathname }: URL): boolean => place === `${origin}${pathname}`
+  return Option.exists(HttpClientRequest.toUrl(response.request), isAsked) ? undefined : place
 }
 
 const isUtf8 = (bytes: ArrayBuffer): boolean =>

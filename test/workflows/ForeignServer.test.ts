@@ -392,4 +392,17 @@ describe("answers of all kinds", () => {
       assert.strictEqual(server.bodies.size, 0)
     })
   )
+
+  it.live("a success that a fetch of the application's own has from elsewhere is one", () =>
+    Effect.gen(function* () {
+      const server = yield* start({ topicId: topic, pages: [[listed({ id: "rewritten", payload: "1" })]] })
+      const rewriting: typeof fetch = (input, init) =>
+        fetch(String(input).replace("https://bus.example.com", `${server.url}/gateway/..`), init)
+      const report = yield* Effect.flatMap(Replay, (replay) => replay.run({ topicId: topic })).pipe(
+        Effect.provide(onServer("https://bus.example.com", {}, FetchHttpClient.layer)),
+        Effect.provideService(FetchHttpClient.Fetch, rewriting)
+      )
+      assert.deepStrictEqual([report.success, report.failed, server.bodies.size], [1, 0, 1])
+    })
+  )
 })
