@@ -80,10 +80,13 @@ export class WriteNotApplied extends Schema.TaggedError<WriteNotApplied>()("Writ
   }
 }
 
-/** The service took a write, now or before, and could not be asked whether it holds what was written. */
+/**
+ * The service has answered a write with success or with 409, either of which may be about an earlier one, and could not be asked
+ * what it holds.
+ */
 export class WriteUnconfirmed extends Schema.TaggedError<WriteUnconfirmed>()("WriteUnconfirmed", {
   name: Schema.String,
-  /** Absent where the service only said that it knows the key. One that it answers from memory may be gone. */
+  /** Absent after a 409. One that the service answers from memory may be gone. */
   id: Schema.optionalKey(Schema.String),
   /** Why it could not be read. */
   error: EventBridgeError
@@ -93,7 +96,7 @@ export class WriteUnconfirmed extends Schema.TaggedError<WriteUnconfirmed>()("Wr
   }
   override get message(): string {
     const id = this.id === undefined ? "" : ` (${this.id})`
-    return `subscription "${this.name}"${id} was written, but could not be read back: ${this.error.message}`
+    return `subscription "${this.name}"${id} may have been written, but could not be read back: ${this.error.message}`
   }
 }
 

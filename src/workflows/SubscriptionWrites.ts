@@ -149,13 +149,16 @@ export const make = Effect.gen(function* () {
 
   /** Deletes it. What is gone after a try that may have arrived, this very delete has deleted. */
   const remove = (id: string) =>
-    Effect.catch(Effect.andThen(http.authorize(["DeleteSubscription"]), http.deleteSubscription(id)), (error) => {
-      if (!isOpen(error)) return Effect.fail(error)
-      if (error.reason._tag === "NotFound") return Effect.void
-      return Effect.flatMap(seen(find(id)), (looked) =>
-        Option.exists(looked, Option.isNone) ? Effect.void : Effect.fail(error)
-      )
-    })
+    Effect.andThen(
+      http.authorize(["DeleteSubscription"]),
+      Effect.catch(http.deleteSubscription(id), (error) => {
+        if (!isOpen(error)) return Effect.fail(error)
+        if (error.reason._tag === "NotFound") return Effect.void
+        return Effect.flatMap(seen(find(id)), (looked) =>
+          Option.exists(looked, Option.isNone) ? Effect.void : Effect.fail(error)
+        )
+      })
+    )
 
   return { create, find, remove, update }
 })

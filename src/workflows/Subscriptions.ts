@@ -1,4 +1,4 @@
-import { Context, Effect, Layer, Option, Schedule, Semaphore, Stream } from "effect"
+import { Context, Effect, Exit, Layer, Option, Schedule, Semaphore, Stream } from "effect"
 import type { SubscriptionAuditRecord } from "../domain/AuditRecord.ts"
 import type { EventBridgeError } from "../domain/EventBridgeError.ts"
 import type { AuditError } from "../domain/ReplayError.ts"
@@ -128,13 +128,13 @@ export class Subscriptions extends Context.Service<
         Stream.tapError(({ message }) => keep("FAILED", message)),
         Stream.concat(Stream.fromEffectDrain(Effect.suspend(() => keep("SUCCESS", `${count} subscriptions`)))),
         // Who has found what he looked for reads no further: nobody is left then whom a failure of the record could stop.
-        Stream.onExit(() =>
-          isKept
-            ? Effect.void
-            : Effect.catch(keep("SUCCESS", `${count} subscriptions, not read to the end`), ({ message }) =>
-                Effect.logWarning(message)
-              )
-        )
+        Stream.onExit((exit) => {
+          if (isKept) return Effect.void
+          const kept = Exit.hasInterrupts(exit)
+            ? keep("FAILED", "interrupted")
+            : keep("SUCCESS", `${count} subscriptions, not read to the end`)
+          return Effect.catch(kept, ({ message }) => Effect.logWarning(message))
+        })
       )
     })
 

@@ -390,6 +390,31 @@ const livesThrough = Effect.gen(function* () {
 
 const isWrite = (route: FaultRoute): boolean => /^(?:create|update|delete)Subscription$/.test(route)
 
+describe("a delete that was never sent", () => {
+  it.effect("is none, though there is no such subscription", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const failed = yield* Effect.flip(subscriptions.delete("sub_000001"))
+      if (failed._tag !== "EventBridgeError") return assert.fail(failed._tag)
+      assert.deepStrictEqual([failed.operation, failed.reason._tag], ["Token", "MalformedResponse"])
+      assert.deepStrictEqual(Object.keys((yield* stats).requests), ["POST /oauth2/token"])
+      const { subscriptionRecords } = yield* AuditMemory
+      assert.deepStrictEqual(
+        subscriptionRecords.map(({ operation, status }) => `${operation} ${status}`),
+        ["DELETE FAILED"]
+      )
+    }).pipe(
+      driven,
+      Effect.provide(
+        onEmulator({
+          script: ({ attempt, route }) =>
+            route === "token" && attempt === 1 ? Fault.Answer({ status: 200, body: "<html>" }) : undefined
+        })
+      )
+    )
+  )
+})
+
 describe("a write that was taken", () => {
   it.effect("is done, with its id, though no try was ever answered", () =>
     livesThrough.pipe(
@@ -460,10 +485,10 @@ describe("a write that was taken", () => {
     [
       "answered",
       undefined,
-      '"n" (sub_000001) was written, but could not be read back: GetSubscription: ',
+      '"n" (sub_000001) may have been written, but could not be read back: GetSubscription: ',
       "sub_000001"
     ],
-    ["409", 409, '"n" was written, but could not be read back: ListSubscriptions: ', null]
+    ["409", 409, '"n" may have been written, but could not be read back: ListSubscriptions: ', null]
   ] as const)("(%s) and cannot be read back is told with what is known of it", ([, status, message, id]) =>
     Effect.gen(function* () {
       const subscriptions = yield* Subscriptions
@@ -1070,6 +1095,26 @@ describe("the list", () => {
         ]
       )
     }).pipe(Effect.provide(onEmulator({ subscriptions: three })))
+  )
+
+  it.effect("is on record as interrupted where nobody waits for it any more", () =>
+    Effect.gen(function* () {
+      const fiber = yield* Effect.forkChild(Stream.runDrain((yield* Subscriptions).list))
+      yield* settle
+      yield* Fiber.interrupt(fiber)
+      const { subscriptionRecords } = yield* AuditMemory
+      assert.deepStrictEqual(
+        subscriptionRecords.map(({ details, operation, status }) => [operation, status, details]),
+        [["LIST", "FAILED", "interrupted"]]
+      )
+    }).pipe(
+      Effect.provide(
+        onEmulator({
+          script: ({ route }) =>
+            route === "listSubscriptions" ? Fault.Slow({ delay: Duration.seconds(10) }) : undefined
+        })
+      )
+    )
   )
 
   it.effect("comes whole over ragged pages", () =>
