@@ -55,8 +55,8 @@ const hasEscapedName = (text: string): boolean => {
   return false
 }
 
-/** A string or its first part, and the colon that makes it a name; or a further part, which begins with an escape. */
-const stringOrName = /((?:"[^"\\]*|(?=\\))(?:\\.[^"\\]*){0,10000}"?)(\s*:)?/g
+/** A string or its first part; or a further part, which begins with an escape. Then its end, and the colon that makes it a name. */
+const stringOrName = /((?:"[^"\\]*|(?=\\))(?:\\.[^"\\]*){0,10000})(?:(")(\s*:)?)?/g
 
 const inEscape = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`
 
@@ -66,26 +66,32 @@ const inEscape = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16)
  * So such a name is written in escapes throughout, which is the same name, and looks like no other.
  */
 const respellNames = (text: string): string =>
-  text.replace(stringOrName, (found, written: string, colon: string | undefined) =>
+  text.replace(stringOrName, (found, written: string, _end, colon: string | undefined) =>
     colon === undefined || !written.startsWith('"') || !written.includes("\\")
       ? found
-      : `"${String(JSON.parse(written)).replace(/[^]/g, inEscape)}"${colon}`
+      : `"${String(JSON.parse(`${written}"`)).replace(/[^]/g, inEscape)}"${colon}`
   )
 
-const stringNameOrNumber = /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|-?\d[\d.eE+-]*/g
+const stringNameOrNumber = new RegExp(`${stringOrName.source}|-?\\d[\\d.eE+-]*`, "g")
 
 /**
  * `JSON.parse` takes any nesting, but with a reviver it needs stack for each level: some thousand are too many. Numbers at
- * risk pass here as strings, told from the others by a first character that all get.
+ * risk pass here as strings, told from the others by a last character that all get.
  */
 const readDeep = (text: string): unknown => {
   // Fails, if it does, at the position in the text as it came.
   JSON.parse(text)
-  const marked = text.replace(stringNameOrNumber, (found, written: string | undefined, colon: string | undefined) => {
-    if (written === undefined) return isAtRisk.test(found) ? `"n${found}"` : found
-    return colon === undefined ? `"s${written.slice(1)}` : found
-  })
-  const unmarked = (value: string): unknown => (value.startsWith("n") ? JSON.rawJSON(value.slice(1)) : value.slice(1))
+  const marked = text.replace(
+    stringNameOrNumber,
+    (found, written: string | undefined, end: string | undefined, colon: string | undefined) => {
+      if (written === undefined) return isAtRisk.test(found) ? `"${found}n"` : found
+      return end === undefined || colon !== undefined ? found : `${written}s"`
+    }
+  )
+  const unmarked = (value: string): unknown => {
+    const unmarkedText = value.slice(0, -1)
+    return value.endsWith("n") ? JSON.rawJSON(unmarkedText) : unmarkedText
+  }
   const root: { readonly value: unknown } = { value: JSON.parse(marked) }
   const holders: Array<object> = [root]
   for (let holder = holders.pop(); holder !== undefined; holder = holders.pop()) {

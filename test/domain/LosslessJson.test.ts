@@ -126,6 +126,12 @@ describe("LosslessJson", () => {
     assert.isTrue(again(text) === text)
   })
 
+  it("takes such a string beside digits to keep and a nesting too deep for a reviver", () => {
+    const string = `"${String.raw`\n\"`.repeat(3_000_000)}"`
+    const value: unknown = parse(`[${"[".repeat(100_000)}${"]".repeat(100_000)},1e400,${string}]`)
+    assert.isTrue(JSON.stringify(Object(value).slice(1)) === `[1e400,${string}]`)
+  })
+
   it.each([9_999, 10_000, 10_001, 20_000])("takes names and strings of %d escapes", (escapes) => {
     const written = Array.from({ length: escapes }, (_, index) => ["\\n", '\\"', "\\\\", "\\u003a:"][index % 4]).join(
       ""
