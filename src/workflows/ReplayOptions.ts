@@ -75,7 +75,7 @@ const keyBy =
   (letter: DeadLetter): string | undefined => {
     const key = orderBy(letter)
     if (key === undefined || key === null) return undefined
-    return JSON.isRawJSON(key) ? key.rawJSON : String(key)
+    return typeof key === "object" ? JSON.stringify(key) : String(key)
   }
 
 // Options come from flags, files and untyped code, too: each is looked at, whatever its type says.

@@ -281,6 +281,22 @@ describe("a run with an order", () => {
     )
   })
 
+  it.effect("tells keys apart that are objects, whatever their members", () =>
+    Effect.gen(function* () {
+      const byId = ({ payload }: DeadLetter) => Object(payload).id
+      const report = yield* driven(run({ orderBy: byId, concurrency: 8 }))
+      assert.deepStrictEqual([report.success, report.failed, report.skipped], [1, 1, 1])
+      assert.deepStrictEqual(report.bySkipReason, { HELD_BACK: 1 })
+    }).pipe(
+      Effect.provide(
+        onEmulator({
+          queue: [1, 2, 1].map((toString, index) => letter(index, { payload: { id: { toString } } })),
+          script: ({ key: name, route }) => (route === "replay" && name === key(0) ? refused : undefined)
+        })
+      )
+    )
+  )
+
   it.effect("goes on only with it, and with the same rule for failures", () =>
     Effect.gen(function* () {
       yield* driven(run({ runId: "ordered", limit: 1 }))
