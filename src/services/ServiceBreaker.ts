@@ -81,7 +81,7 @@ export const make = (
   return { execute, state }
 }
 
-/** An answer shows the service alive, whatever it says; a rate limit shows neither. */
+/** An answer shows the service alive, whatever it says; a rate limit shows neither. A 5xx is a failure also with a long pause. */
 const outcomeOf = (exit: Exit.Exit<Answer, TryReason>): CircuitBreaker.Outcome => {
   if (Exit.isSuccess(exit)) return CircuitBreaker.success
   const reason = Exit.findErrorOption(exit)
@@ -93,7 +93,9 @@ const outcomeOf = (exit: Exit.Exit<Answer, TryReason>): CircuitBreaker.Outcome =
     case "ServerTransient":
       return CircuitBreaker.failure({ retryAfter: reason.value.retryAfterMillis })
     case "RateLimited":
-      return CircuitBreaker.ignored
+      return reason.value.status === undefined
+        ? CircuitBreaker.ignored
+        : CircuitBreaker.failure({ retryAfter: reason.value.retryAfterMillis })
     default:
       return CircuitBreaker.success
   }

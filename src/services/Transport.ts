@@ -324,9 +324,11 @@ const isRejection = (error: { readonly _tag: string }): error is CircuitBreaker.
 const isRetryable = (error: TryError | EventBridgeError): error is TryReason =>
   error._tag !== "EventBridgeError" && error.isRetryable
 
-/** Refused or put off, but answered: whoever does that is alive. */
-const isAnswer = (error: TryReason | EventBridgeError | CircuitBreaker.CircuitBreakerError): error is TryReason =>
-  error._tag !== "EventBridgeError" && !isRejection(error) && (!error.isRetryable || error._tag === "RateLimited")
+/** Refused or put off, but answered: whoever does that is alive. A 5xx is no such answer, whatever pause it asks for. */
+const isAnswer = (error: TryReason | EventBridgeError | CircuitBreaker.CircuitBreakerError): error is TryReason => {
+  if (error._tag === "EventBridgeError" || isRejection(error)) return false
+  return error._tag === "RateLimited" ? error.status === undefined : !error.isRetryable
+}
 
 const tellOperator = ({ from, to }: CircuitBreaker.Transition) => {
   if (from === "Closed") return Effect.logWarning("the service is down: calls wait until it is back")

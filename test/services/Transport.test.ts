@@ -471,6 +471,17 @@ describe("Transport: breaker", () => {
     }).pipe(withService(() => text("down", 503), { breaker: { maxWait: "2 minutes" } }))
   )
 
+  it.effect("an outage that asks for longer pauses than this client makes costs no more calls than another", () =>
+    Effect.gen(function* () {
+      const errors = yield* timeless(Effect.forEach(ids.slice(0, 12), (id) => Effect.flip(replay(id))))
+      assert.deepStrictEqual(
+        errors.map(({ reason }) => reason._tag),
+        [...Array.from({ length: 10 }, () => "RateLimited"), "ServiceUnavailable", "ServiceUnavailable"]
+      )
+      assert.strictEqual((yield* calls).length, 10)
+    }).pipe(withService(() => text("down", 503, { "retry-after": "3600" }), { breaker: { maxWait: "2 minutes" } }))
+  )
+
   it.effect("a call that outlasted an outage has all its tries again", () => {
     let afterwards = 0
     return Effect.gen(function* () {
