@@ -121,10 +121,8 @@ export class EventBridgeConfig extends Context.Service<
         // Whoever sets an override in the environment means its host.
         const override = destination === undefined ? null : URL.parse(destination)
         const overrideHost = override?.protocol === "https:" ? override.hostname.replace(/\.$/, "") : undefined
-        const found = new Map<string, unknown>(
-          Object.entries({ ...environment, baseUrl: fromRegion ? region : instanceUrl })
-        )
-        const isOption = (name: string): boolean => found.get(name) === undefined && Object.hasOwn(options ?? {}, name)
+        const found: Readonly<Record<string, unknown>> = { ...environment, baseUrl: region ?? instanceUrl }
+        const isOption = (name: string): boolean => found[name] === undefined && Object.hasOwn(options ?? {}, name)
         return yield* EventBridgeConfig.make(
           {
             ...options,
