@@ -73,7 +73,7 @@ export class DuplicateDetected extends Schema.TaggedError<DuplicateDetected>()("
   readonly isRetryable = false
   readonly isAmbiguous = false
   readonly hint =
-    "Nothing to do for an event: the service holds it already. For a subscription read the service's words: no key helped."
+    "Nothing to do for an event: the service holds it already. For a subscription, the detail says what is in the way."
   override get message(): string {
     return `the idempotency key was used before, or something else is in the way (409): ${this.detail}`
   }
