@@ -11,7 +11,7 @@ export class BenchFault extends Schema.TaggedError<BenchFault>()("BenchFault", {
   }
 }
 
-/** Closes what an effect opened; whatever failed without saying where, did so here. */
+/** Closes what an effect opened; a failure that does not say where it happened, happened here. */
 export const asFault =
   (where: string) =>
   <A, E extends { readonly message: string }, R>(

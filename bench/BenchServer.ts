@@ -19,8 +19,8 @@ export class BenchServer extends Context.Service<
   {
     readonly port: number
     /**
-     * Sets the service up, runs a client on it, and tells what the service saw. Fails unless each letter came once, and
-     * the service had nothing to complain about.
+     * Sets the service up, runs a client on it, and returns what the service saw. Fails unless each letter came once,
+     * and the service had nothing to complain about.
      */
     readonly watch: <A, R>(
       where: string,
@@ -83,7 +83,7 @@ const make = Effect.fnUntraced(function* (fault: Fault | null) {
   })
 })
 
-/** What a service that saw each letter once would not say. */
+/** What is wrong with what the service saw: it should have seen each letter once. */
 const complaints = (ledger: Ledger): ReadonlyArray<string> => {
   const errors =
     ledger.errorCount === 0 ? [] : [`errors that the server answered: ${ledger.errorCount}`, ...ledger.errors]

@@ -7,7 +7,7 @@ export interface Alternative<A, R> {
   readonly run: Effect.Effect<A, BenchFault, R>
 }
 
-/** The samples of each alternative, in the order of the rounds; each is told as it is taken. */
+/** The samples of each alternative, in the order of the rounds; each is printed as it is taken. */
 export const run = Effect.fnUntraced(function* <A, R>(
   measurement: string,
   rounds: number,

@@ -21,7 +21,7 @@ const git = Effect.fnUntraced(function* (...args: ReadonlyArray<string>) {
   return (yield* spawner.string(ChildProcess.make("git", args, { cwd: root }))).trim()
 })
 
-/** The commit, and whether the files are still as it has them; a packed copy has none. */
+/** The commit, and whether the files have changed since; a packed copy has none. */
 const commit = Effect.gen(function* () {
   const hash = yield* git("rev-parse", "HEAD")
   const changes = yield* git("status", "--porcelain")

@@ -22,7 +22,7 @@ export interface Demand {
   readonly value: number
 }
 
-/** A figure that says something about another, and whether it is what it has to be. */
+/** A figure compared with another, and whether it meets its demand. */
 export interface Comparison {
   readonly what: string
   readonly unit: string
@@ -43,10 +43,10 @@ export const row = (name: string, figures: Readonly<Record<string, ReadonlyArray
   figures: Object.fromEntries(Object.entries(figures).map(([figure, samples]) => [figure, summarize(samples)]))
 })
 
-/** How a sample is told. */
+/** A sample, in words. */
 export const tell = ({ events, seconds }: Found): string => `${three(events / seconds)}/s`
 
-/** How many a second. */
+/** Events per second. */
 export const rateOf = (samples: ReadonlyArray<Found>): Summary =>
   summarize(samples.map(({ events, seconds }) => events / seconds))
 

@@ -12,5 +12,5 @@ export const full: Plan = { rounds: 5, share: 1 }
 /** Shows in seconds that everything works; its figures mean nothing. */
 export const quick: Plan = { rounds: 1, share: 0.02 }
 
-/** So many of what a whole bench takes so many of. */
+/** This plan's share of the given count. */
 export const scaled = (plan: Plan, count: number): number => Math.max(Math.ceil(count * plan.share), 10)

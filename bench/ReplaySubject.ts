@@ -17,7 +17,7 @@ export interface ReplaySubject extends Pick<ReplayInput, "concurrency" | "letter
   readonly isAudited: boolean
 }
 
-/** More than are sent at once: pages come one after the other, and those of 50 would limit what 64 at once can do. */
+/** More than are sent at once: pages are read one after the other, and pages of 50 would limit 64 at once. */
 export const pageSize = 100
 
 const linesOf = Effect.fnUntraced(function* (path: string) {
@@ -55,7 +55,7 @@ export const run = Effect.fnUntraced(
         })
       }
     }
-    // While it measured; the server's own cost of a letter is that of warming up as well.
+    // The server's CPU time during the measurement; its cost per letter is averaged over the warm-up too.
     const serverMicros = (ledger.cpuMicros / ledger.replays) * (found.events / found.seconds)
     return { ...found, figures: { ...found.figures, "server busy %": serverMicros / 10_000 } }
   },

@@ -1,4 +1,4 @@
-// What the bench and its server tell each other.
+// What the bench and its server send each other.
 import { Schema } from "effect"
 
 /** What the server does wrong with the last letter of a topic, to show that the bench notices. */
@@ -13,7 +13,7 @@ export interface Queue {
 export interface ServerSetup {
   /** By topic id. */
   readonly topics: Readonly<Record<string, Queue>>
-  /** Each answer waits so long. */
+  /** How long each answer is delayed. */
   readonly latencyMillis: number
 }
 

@@ -1,4 +1,4 @@
-// What is said of figures that were taken several times.
+// Summaries of figures that were taken several times.
 
 export interface Summary {
   readonly median: number
@@ -19,6 +19,6 @@ export const summarize = (samples: ReadonlyArray<number>): Summary => {
   }
 }
 
-/** Round by round, as what disturbs a machine for a while disturbs both; the median of all rounds. */
+/** Taken round by round, because what disturbs a machine for a while disturbs both; the median of all rounds. */
 export const ratio = (of: Summary, to: Summary): Summary =>
   summarize(of.samples.map((value, round) => value / (to.samples[round] ?? Number.NaN)))

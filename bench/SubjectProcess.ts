@@ -22,12 +22,12 @@ export type Found = typeof Found.Type
 
 const root = join(import.meta.dirname, "..")
 
-/** What a program of this repository printed; fails when the program does, or takes longer than it may. */
+/** Returns what a program of this repository printed; fails if the program does, or if it takes too long. */
 export const run = Effect.fnUntraced(
   function* (
     where: string,
     options: {
-      /** Node, if it is none other. */
+      /** Node by default. */
       readonly command?: string | undefined
       /** The program, from the root of the repository, and its arguments. */
       readonly args: ReadonlyArray<string>
@@ -50,7 +50,7 @@ export const run = Effect.fnUntraced(
     ).pipe(
       Effect.timeoutOrElse({
         duration: options.atMost,
-        orElse: () => Effect.fail(new BenchFault({ where, problems: ["it did not end in the time it has"] }))
+        orElse: () => Effect.fail(new BenchFault({ where, problems: ["it did not end in time"] }))
       })
     )
     if (code !== 0)
@@ -66,7 +66,7 @@ const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Found))
 export const measure = Effect.fnUntraced(function* (
   where: string,
   options: {
-    /** Its file: of TypeScript, or of Python. */
+    /** Its file, in TypeScript or in Python. */
     readonly subject: string
     readonly input: object
     readonly atMost: Duration.Input

@@ -24,7 +24,7 @@ const table = (lines: ReadonlyArray<ReadonlyArray<string>>): string => {
     .join("\n")
 }
 
-/** Rows that have the same figures stand under one another. */
+/** Rows with the same figures share a table. */
 const ofRows = (rows: Outcome["rows"]): ReadonlyArray<string> => {
   const columns = (row: Outcome["rows"][number]) => Object.keys(row.figures)
   const groups = Map.groupBy(rows, (row) => columns(row).join("\n"))

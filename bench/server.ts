@@ -1,5 +1,5 @@
-// The service all measurements run against: node bench/server.ts. HTTP over node:net, no more of it than the clients
-// speak, so that the server is never what a measurement waits for. It counts how often each letter arrived.
+// The service all measurements run against: node bench/server.ts. HTTP over node:net, and only as much of it as the
+// clients use, so that no measurement has to wait for the server. It counts how often each letter arrived.
 import { createServer, type Socket } from "node:net"
 import * as Letters from "./Letters.ts"
 import type { Ledger, Queue, ServerSetup, TopicLedger } from "./ServerProtocol.ts"
@@ -174,5 +174,5 @@ server.listen({ host: "127.0.0.1", port: 0, backlog: 1024 }, () => {
   process.stdout.write(`${JSON.stringify(server.address())}\n`)
 })
 
-// Whoever started it holds its standard input: it ends with them, however they end.
+// Its parent holds its standard input: it ends with the parent, however that ends.
 process.stdin.resume().on("close", () => process.exit(0))

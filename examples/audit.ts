@@ -32,7 +32,7 @@ const verify = Command.make(
       Flag.optional
     ),
     after: Flag.String("after").pipe(
-      Flag.withDescription("The head the first file continues from, where the files before it are kept elsewhere"),
+      Flag.withDescription("The head the first file continues from, if the files before it are kept elsewhere"),
       Flag.optional
     ),
     json: Flag.Boolean("json").pipe(

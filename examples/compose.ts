@@ -11,7 +11,7 @@ import {
   Transport
 } from "../src/index.ts"
 
-/** `Replay` alone. Instances that share a rate limit provide other stores than those in memory: Redis, say. */
+/** `Replay` alone. Instances that share a rate limit provide other stores than those in memory, such as Redis. */
 export const ReplayLive = Replay.layer.pipe(
   Layer.provide([Checkpoints.layer, DeadLetterQueue.layer, Notifier.layerWith({ queueSize: 100_000 })]),
   Layer.provide(EventBridgeHttp.layer),

@@ -10,7 +10,7 @@ class NotWritten extends Schema.TaggedError<NotWritten>()("NotWritten", {
   file: Schema.String,
   problem: Schema.String
 }) {
-  readonly hint = "Name a file that can be written, in a folder that is there."
+  readonly hint = "Name a file that can be written, in a folder that exists."
   override get message(): string {
     return `--out "${this.file}" cannot be written: ${this.problem}`
   }

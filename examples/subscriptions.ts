@@ -115,6 +115,6 @@ const subscriptions = Command.make(
       Effect.provide(service.layer.pipe(Layer.provide(State.layer(input.state)), Layer.provide(NodeEventBridge.layer)))
     )
   })
-).pipe(Command.withDescription("Makes the subscriptions of an organization as a file declares them"))
+).pipe(Command.withDescription("Makes the subscriptions of an organization match what a file declares"))
 
 main(subscriptions)

@@ -8,7 +8,7 @@ import type { Found } from "../SubjectProcess.ts"
 
 export const title = "Peak memory of Replay.run on a short and on a long queue"
 
-/** The long run may take so long, or the bench as a whole takes too long. */
+/** The long run may take this long; any more and the whole bench takes too long. */
 const longest = Duration.toSeconds("230 seconds")
 
 /**
@@ -29,7 +29,7 @@ const run = (letters: number, atMost: Duration.Input) =>
     atMost
   })
 
-/** The whole queue, or what can be done of it in the time there is, at the speed of the short runs, which are slower. */
+/** The whole queue, or as much of it as fits in the time, at the speed of the short runs, which are slower. */
 const lettersInTime = (plan: Plan, samples: ReadonlyArray<Found>) => {
   const all = scaled(plan, 1_000_000)
   const possible = Outcome.rateOf(samples).median * longest * plan.share
@@ -56,7 +56,7 @@ export const measure = Effect.fnUntraced(function* (plan: Plan) {
   })
   return {
     rows: [Outcome.rowOf(name(few), "letters", short), Outcome.rowOf(name(many), "letters", long)],
-    // A part of the queue says nothing about the whole of it.
+    // A part of the queue proves nothing about the whole of it.
     comparisons: [isWhole ? growth : { ...growth, isMet: false }],
     notes: [
       `Both with node ${nodeFlags.join(" ")}: otherwise V8 lets its heap grow before it collects what is dead.`,

@@ -9,7 +9,7 @@ import type { Found } from "../SubjectProcess.ts"
 
 export const title = "The whole of Replay.run against clients that do less"
 
-/** So many at once, so slow a service; and letters enough for a second or three, after those for warming up. */
+/** How many at once, how slow the service is, and enough letters for one to three seconds after the warm-up. */
 export interface Load {
   readonly latencyMillis: number
   readonly concurrency: number
@@ -37,7 +37,7 @@ const clients = {
 } as const
 type Client = keyof typeof clients
 
-/** Scripts know no concurrency; sockets show what the server could take. */
+/** Scripts have no concurrency; sockets show the server's limit. */
 const clientsAt = ({ concurrency, latencyMillis }: Load, scripts: ReadonlyArray<Client>): ReadonlyArray<Client> => [
   "Replay.run",
   "undici",
@@ -93,7 +93,7 @@ export const measureLoads = Effect.fnUntraced(function* (plan: Plan, taken: Read
       .filter(({ concurrency, latencyMillis }) => concurrency === 1 && latencyMillis === load.latencyMillis)
       .flatMap((one) => scripts.map((script) => compare(load, script, one, samplesOf)))
   ])
-  // What others do on the machine takes time from a client, and hardly changes what it costs.
+  // Other programs on the machine slow a client down, but hardly change its CPU cost.
   const costs = taken.map((load) => {
     const cost = (client: Client) => Outcome.costOf(samplesOf(nameOf(client, load)))
     const what = `CPU a letter, Replay.run / undici, ${load.concurrency} at once, ${load.latencyMillis} ms`

@@ -1,4 +1,4 @@
-// What the ways of keeping an audit are told, and the records they keep.
+// The input of the ways of keeping an audit, and the records they keep.
 import type { ReplayAuditRecord } from "../../src/index.ts"
 import * as Letters from "../Letters.ts"
 import * as Subject from "./Subject.ts"

@@ -1,11 +1,11 @@
-// What all ways of replaying are told, and how those that only send share out their letters.
+// The input of all ways of replaying, and how those that only send share out their letters.
 import * as Letters from "../Letters.ts"
 import * as Subject from "./Subject.ts"
 
 export interface ReplayInput {
   readonly port: number
   readonly concurrency: number
-  /** Letters a page, for the library. */
+  /** Letters per page, for the library. */
   readonly pageSize: number
   /** Replayed first, from the topic `warm-up`. */
   readonly warmUp: number
@@ -34,7 +34,7 @@ export const bodies = (count: number): ReadonlyArray<string> => {
   return Array.from({ length: count }, (_, index) => Letters.body(index, initiatedAt, clientVersion))
 }
 
-/** Sends letters 0 up to `count`, so many at once. */
+/** Sends the letters from 0 up to `count`, `concurrency` at once. */
 export const sendAll = async (count: number, send: (index: number) => Promise<void>): Promise<void> => {
   let next = 0
   const worker = async () => {
@@ -43,7 +43,7 @@ export const sendAll = async (count: number, send: (index: number) => Promise<vo
   await Promise.all(Array.from({ length: concurrency }, worker))
 }
 
-/** Everything that says a letter was taken. */
+/** Checks everything that shows that a letter was accepted. */
 export const check = (index: number, status: number, receipt: { readonly eventId?: unknown }): void => {
-  if (status !== 200 || receipt.eventId !== Letters.eventId(index)) throw new Error(`letter ${index} was not taken`)
+  if (status !== 200 || receipt.eventId !== Letters.eventId(index)) throw new Error(`letter ${index} was not accepted`)
 }

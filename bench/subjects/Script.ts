@@ -1,4 +1,4 @@
-// A letter and its request as a script has them, without anything of the library.
+// A letter and its request as a script handles them, without the library.
 
 export interface Letter {
   readonly eventId: string

@@ -32,6 +32,6 @@ export const answer = (found: Omit<Found, "peakRssBytes">, figures: Readonly<Rec
   process.stdout.write(`${JSON.stringify({ ...found, peakRssBytes, figures })}\n`)
 }
 
-// The bench holds the standard input of its subjects: whoever is left alone ends.
+// The bench holds the standard input of its subjects: without the bench they end.
 process.stdin.resume().on("close", () => process.exit(1))
 process.stdin.unref()

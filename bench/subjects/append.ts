@@ -1,4 +1,4 @@
-// An audit kept line by line with what Node has.
+// An audit kept line by line with Node's own file functions.
 import { appendFileSync, closeSync, fsyncSync, openSync } from "node:fs"
 import * as Recording from "./Recording.ts"
 import * as Subject from "./Subject.ts"

@@ -1,4 +1,4 @@
-// As the library does it.
+// The way the library does it.
 import { Result, Schema } from "effect"
 import { DeadLetterPageBody, fromBody } from "../../src/domain/DeadLetterPage.ts"
 import * as LosslessJson from "../../src/domain/LosslessJson.ts"

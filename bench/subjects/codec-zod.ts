@@ -1,4 +1,4 @@
-// The checks of the library, by zod: letters one by one, sizes and attempts, and the body before it goes out.
+// The library's checks, with zod: letters one by one, sizes and attempts, and the body before it goes out.
 import { z } from "zod"
 import * as Coding from "./Coding.ts"
 import { bodyOf, type Letter } from "./Script.ts"

@@ -1,4 +1,4 @@
-// An application that replays and does nothing else of what the library can: node embed-replay.ts FOLDER
+// An application that only replays, and uses nothing else of the library: node embed-replay.ts FOLDER
 import { Effect, Layer } from "effect"
 import { join } from "node:path"
 import {

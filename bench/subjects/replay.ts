@@ -1,4 +1,4 @@
-// The library with everything on that an application has on: token, pages, file audit, file checkpoints, metrics.
+// The library with everything that an application switches on: token, pages, file audit, file checkpoints, metrics.
 import { Effect, Layer, Redacted } from "effect"
 import { join } from "node:path"
 import { Audit, CheckpointFiles, EventBridge, Replay } from "../../src/index.ts"
@@ -25,7 +25,7 @@ const replay = Effect.fnUntraced(function* (topicId: string, count: number) {
   return yield* Effect.promise(() =>
     Subject.measure(count, async () => {
       const { status, success } = await Effect.runPromiseWith(context)(run(request))
-      if (status !== "completed" || success !== count) throw new Error(`${status}, ${success} of ${count} taken`)
+      if (status !== "completed" || success !== count) throw new Error(`${status}, ${success} of ${count} accepted`)
     })
   )
 })

@@ -1,5 +1,5 @@
 # The usual script: all letters in memory, one after the other, a new connection for each request, the monitoring
-# webhook told after each letter, the audit at the end.
+# webhook notified after each letter, the audit at the end.
 import json
 import os
 import resource
@@ -70,7 +70,7 @@ def replay(topic_id):
         }
         receipt = call("PUT", f"/api/v2/eventbridge/topics/{topic_id}/events", headers, to_json(body))
         if receipt["eventId"] != letter["eventId"]:
-            raise RuntimeError(f"{key} was not taken")
+            raise RuntimeError(f"{key} was not accepted")
         record = {
             "event_id": letter["eventId"],
             "action": "REPLAY_PUT",
@@ -93,7 +93,7 @@ def end_when_left_alone():
     os._exit(1)
 
 
-# The bench holds the standard input of its subjects: whoever is left alone ends.
+# The bench holds the standard input of its subjects: without the bench they end.
 threading.Thread(target=end_when_left_alone, daemon=True).start()
 
 replay("warm-up")

@@ -1,4 +1,4 @@
-// Sends requests made beforehand over plain sockets and only counts the bytes of the answers: what the server can take.
+// Sends requests made beforehand over plain sockets and only counts the bytes of the answers: the server's limit.
 import { connect } from "node:net"
 import * as Letters from "../Letters.ts"
 import * as Replaying from "./Replaying.ts"
@@ -15,7 +15,7 @@ const requests = (topicId: string, count: number) =>
     return `${head.join("\r\n")}\r\n\r\n${body}`
   })
 
-/** All answers have one length, which the first one tells. */
+/** All answers have the same length, which the first one shows. */
 const lengthOf = (firstAnswer: string) => firstAnswer.indexOf("\r\n\r\n") + 4 + Letters.receipt(0).length
 
 const accepted = Buffer.from("HTTP/1.1 200 ")

@@ -27,7 +27,7 @@ const requestsSeen = Effect.promise(async () => (await fetch(`http://127.0.0.1:$
   Effect.map(({ tokens }) => tokens)
 )
 
-/** What it takes, in nanoseconds, and how many requests the service saw meanwhile. */
+/** How long an effect takes, in nanoseconds, and how many requests the service saw meanwhile. */
 const timed = Effect.fnUntraced(function* <E, R>(effect: Effect.Effect<void, E, R>) {
   const seen = yield* requestsSeen
   const start = process.hrtime.bigint()

@@ -15,7 +15,7 @@ const flags = {
   port: Listening.portFlag(9464),
   host: Listening.hostFlag("Address to listen on (127.0.0.1); a Prometheus elsewhere needs another"),
   linger: Flag.Int("linger").pipe(
-    Flag.withDescription("Seconds to keep serving after the run, for the scrape that sees its end (0)"),
+    Flag.withDescription("Seconds to keep serving after the run, for the last scrape (0)"),
     Flag.withSchema(Schema.Natural),
     Flag.withDefault(0)
   )
@@ -32,7 +32,7 @@ const metrics = (host: string, port: number) =>
     Layer.catchTag("ServeError", (error) => Layer.effectDiscard(Effect.fail(Listening.refused(error, host, port))))
   )
 
-/** Goes on serving after a run; Ctrl-C ends that, and leaves the run's exit code as it is. */
+/** Keeps serving after a run; Ctrl-C ends that, and leaves the run's exit code as it is. */
 const serveOn = Effect.fnUntraced(function* (seconds: number) {
   const hasEnough = yield* Deferred.make<void>()
   yield* StopSignal.instead(Deferred.succeed(hasEnough, undefined), () => "Metrics are no longer served.")
@@ -40,7 +40,7 @@ const serveOn = Effect.fnUntraced(function* (seconds: number) {
   yield* Effect.timeoutOption(Deferred.await(hasEnough), Duration.seconds(seconds))
 }, Effect.scoped)
 
-/** How a program ends that could not start: there is nothing to scrape. */
+/** The exit code of a program that could not start: there is nothing to scrape. */
 const notStarted = 1
 
 const prometheus = Command.make("prometheus", flags, ({ host, linger, port, ...input }) => {

@@ -1,4 +1,4 @@
-// Makes the service as declared, sees each subscription deliver, and tells the registry.
+// Makes the service match what is declared, sees each subscription deliver, and notifies the registry.
 import { Console, Effect, Result } from "effect"
 import { type SubscriptionPlan, type SubscriptionResult, Subscriptions } from "../../src/index.ts"
 import { printable } from "./ReportTable.ts"
@@ -52,7 +52,7 @@ const conclude = Effect.fnUntraced(function* (result: SubscriptionResult) {
   return { result: { ...result, state }, problems } satisfies Concluded
 })
 
-/** Applies definitions. Tells what was done, and all that went wrong on the way. */
+/** Applies definitions. Returns what was done, and all that went wrong on the way. */
 export const applyDefinitions = Effect.fnUntraced(function* (inputs: ReadonlyArray<unknown>, prune: boolean) {
   const subscriptions = yield* Subscriptions
   const plan = yield* subscriptions.plan(inputs, { prune })
@@ -75,5 +75,5 @@ export const applyDefinitions = Effect.fnUntraced(function* (inputs: ReadonlyArr
 export const describeResults = (results: ReadonlyArray<SubscriptionResult>): string =>
   results.map(({ action, id, name, state }) => printable(`${action.padEnd(9)} ${name} (${id}): ${state}`)).join("\n")
 
-/** A result as `--json` tells it. */
+/** A result as `--json` prints it. */
 export const asJson = ({ action, id, name, state }: SubscriptionResult) => ({ name, action, id, state })

@@ -12,7 +12,7 @@ class DefinitionsUnreadable extends Schema.TaggedError<DefinitionsUnreadable>()(
   }
 }
 
-/** One, or an array; what they are is checked by who applies them. */
+/** One, or an array; whoever applies them checks what they are. */
 export const read = Effect.fnUntraced(function* (
   file: string
 ): Effect.fn.Return<ReadonlyArray<unknown>, DefinitionsUnreadable, FileSystem.FileSystem> {

@@ -5,7 +5,7 @@ import type { HttpServerError } from "effect/http"
 import * as Filled from "./Filled.ts"
 import * as SystemProblem from "./SystemProblem.ts"
 
-/** `--port`, of programs that listen on this one unless told otherwise. */
+/** `--port`, with the port that a program listens on by default. */
 export const portFlag = (usual: number) =>
   Flag.Int("port").pipe(
     Flag.withDescription(`Port to listen on (${usual}); 0 picks a free one`),
@@ -13,7 +13,7 @@ export const portFlag = (usual: number) =>
     Flag.withDefault(usual)
   )
 
-/** `--host`, loopback unless told otherwise. */
+/** `--host`, loopback by default. */
 export const hostFlag = (description: string) =>
   Flag.String("host").pipe(Filled.text, Flag.withDescription(description), Flag.withDefault("127.0.0.1"))
 

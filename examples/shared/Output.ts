@@ -11,21 +11,21 @@ export class OutputLost extends Schema.TaggedError<OutputLost>()("OutputLost", {
 /** The first error of stdout. */
 let lost: Error | undefined
 
-/** Without somebody who listens, an error of either stream would end the program in the midst of its work. */
+/** Without a listener, an error of either stream would end the program in the middle of its work. */
 export const listen = (): void => {
-  // What nobody can read is left unsaid.
+  // Messages that nobody can read are dropped.
   process.stderr.on("error", () => {})
   process.stdout.on("error", (error) => (lost ??= error))
 }
 
 /**
- * Waits until stdout has taken what was written, and fails where it could not. A reader that has closed it, as `head`
- * does, wanted no more: the program ends as if it had been read to the end, and what became of the reader is told by the
- * reader's own exit code.
+ * Waits until stdout has accepted what was written, and fails if it could not. A reader that has closed it, as `head`
+ * does, wanted no more: the program ends as if it had been read to the end, and what became of the reader is shown by
+ * the reader's own exit code.
  */
 export const written: Effect.Effect<void, OutputLost> = Effect.callback((resume) => {
   process.stdout.write("", (error) => {
-    // Of a write that has just failed this is told before the listener.
+    // When a write has just failed, this callback runs before the listener.
     lost ??= error ?? undefined
     resume(
       lost === undefined || SystemProblem.codeOf(lost) === "EPIPE"
@@ -35,11 +35,11 @@ export const written: Effect.Effect<void, OutputLost> = Effect.callback((resume)
   })
 })
 
-/** On a terminal what is said takes the place of a progress bar; elsewhere there is none. */
+/** On a terminal a message replaces the progress bar; elsewhere there is none. */
 export const freshLine = (): string => (process.stderr.isTTY ? "\r\x1b[2K" : "")
 
 /** Says something while progress may be shown. */
 export const say = (text: string) => Effect.sync(() => void process.stderr.write(`${freshLine()}${text}\n`))
 
-/** Ends the process when stderr has taken what was said. */
+/** Ends the process once stderr has accepted what was said. */
 export const exit = (code: number): void => void process.stderr.write("", () => process.exit(code))

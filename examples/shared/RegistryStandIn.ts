@@ -1,4 +1,4 @@
-// A registry for demonstrations: takes whatever it is told.
+// A registry for demonstrations: it accepts whatever it is sent.
 import { NodeHttpServer } from "@effect/platform-node"
 import { Effect } from "effect"
 import { HttpServer, HttpServerResponse } from "effect/http"

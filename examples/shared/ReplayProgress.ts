@@ -61,7 +61,7 @@ export const show = Effect.fnUntraced(function* (
 ): Effect.fn.Return<void, never, Scope.Scope> {
   const { stderr } = process
   if (stderr.isTTY) {
-    // The width is read each time: a bar that is wider than the terminal has become would wrap, and fill it line by line.
+    // The width is read each time: in a terminal made narrower, a bar too wide would wrap and fill it line by line.
     const draw = Effect.zipWith(report, total, (now, all) => {
       stderr.write(`${Output.freshLine()}${bar(now, all).slice(0, (stderr.columns || 80) - 1)}`)
     })
@@ -76,7 +76,7 @@ export const show = Effect.fnUntraced(function* (
   }
   let said = 0
   const sayLine = Effect.zipWith(report, total, (now, all) => {
-    // Nothing new, nothing said: a log is read later, and an hour of the same line hides what matters.
+    // Only if something has changed: a log is read later, and an hour of the same line hides what matters.
     if (now.letters !== said) process.stderr.write(`${line(now, all)}\n`)
     said = now.letters
   })

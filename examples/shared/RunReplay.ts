@@ -11,14 +11,14 @@ import * as StopSignal from "./StopSignal.ts"
 export interface RunOptions {
   readonly request: RunRequest
   readonly serviceName: string
-  /** Letters in the queue, where somebody knows. */
+  /** Letters in the queue, if that is known. */
   readonly letters: Option.Option<number>
-  /** Whether the run is kept, so that it can go on later. */
+  /** Whether the run is kept, so that it can be resumed later. */
   readonly isKept: boolean
   readonly json: boolean
 }
 
-/** What a terminal would take for a command, as the bytes that bash and zsh make of it again. */
+/** What a terminal would take for a command, in an escaped form that bash and zsh turn back into it. */
 const escaped = (characters: string): string =>
   Array.from(new TextEncoder().encode(characters), (byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("")
 
@@ -31,7 +31,7 @@ const shellWord = (word: string): string => {
     : `'${word.replaceAll("'", `'\\''`)}'`
 }
 
-/** The command that goes on with a run: the one given, with the run's id. */
+/** The command that resumes a run: the one given, with the run's id. */
 const resumeCommand = ({ request }: RunOptions, runId: string): string => {
   const given = process.argv.slice(2)
   const args = request.runId === undefined ? [...given, "--run-id", runId] : given
@@ -49,18 +49,18 @@ const howToResume = (options: RunOptions, runId: string): string =>
 
 const stopping = "Stopping: letters in flight have 10 s to finish. Press Ctrl-C again to exit at once."
 
-/** On a terminal somebody waits and wants to know how long: the queue is counted beside the run. */
+/** On a terminal somebody waits and wants to know how long: the queue is counted while the run goes on. */
 const countQueue = Effect.fnUntraced(function* ({ letters, request }: RunOptions) {
   const total = yield* Ref.make(Option.orElse(Option.fromUndefinedOr(request.limit), () => letters))
   if (process.stderr.isTTY && Option.isNone(yield* Ref.get(total))) {
     const counted = Effect.flatMap((yield* Replay).plan(request), (plan) => Ref.set(total, Option.some(plan.letters)))
-    // Without a count there is no time left to show, and nothing else is lost.
+    // Without a count the time left is not shown, and nothing else is lost.
     yield* Effect.forkScoped(Effect.ignore(counted))
   }
   return Ref.get(total)
 })
 
-/** What to see to before the run goes on; one that was asked to stop just goes on. */
+/** What to see to before the run is resumed; nothing, if it was asked to stop. */
 const whatToDo = ({ hint, reason }: ReplayHalted): string => (reason._tag === "RunStopped" ? "" : ` ${hint}`)
 
 const conclude = Effect.fnUntraced(function* (

@@ -1,4 +1,4 @@
-// The runs that a folder holds, as commands: told, and forgotten.
+// Commands for the runs that a folder holds: to list them, and to forget one.
 import { Console, Effect, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { Checkpoints, describeHolder, type StoredRun } from "../../src/index.ts"

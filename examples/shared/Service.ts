@@ -38,7 +38,7 @@ export interface Service {
 
 export const defaultLetters = 500
 
-/** What `--faults` takes. */
+/** What `--faults` accepts. */
 export const faultsUsage = `none, few, all, or a list of outage=AFTER+LENGTH, seed=N and rates of ${FaultPlan.faultKinds.join(", ")}, such as 429=0.05:2s,5xx=0.02,outage=1s+3s,seed=7`
 
 /** Any of these says that a real service is meant, and that what is missing beside it is a mistake. */
@@ -56,7 +56,7 @@ const toEmulator = (address: string) =>
   Layer.effect(
     HttpClient.HttpClient,
     Effect.map(HttpClient.HttpClient, (client) =>
-      // A client around it: `mapRequest` would come too early, before the library has put its base URL before the path.
+      // A client around it: `mapRequest` would run too early, before the library has prefixed its base URL.
       HttpClient.makeWith<never, never, HttpClientError.HttpClientError, never>(
         Effect.flatMap((request) =>
           client.execute(
@@ -85,7 +85,7 @@ const emulated = Effect.fnUntraced(function* ({ allowedHosts, faults, letters, t
   const server = EmulatorServer.layer.pipe(
     Layer.provide(Emulator.layer({ topicId, letters: Option.getOrElse(letters, () => defaultLetters), faults: plan })),
     Layer.provideMerge(NodeHttpServer.layerServer(createServer, { host: "127.0.0.1", port: 0 })),
-    // The emulator plays somebody else's service: its own spans are none of the program's.
+    // The emulator plays somebody else's service: its spans do not belong to the program.
     Layer.provide(Layer.succeed(References.TracerEnabled, false))
   )
   const library = HttpServer.addressFormattedWith((address) =>

@@ -38,7 +38,7 @@ export const runs = (folder: string) =>
     })
   )
 
-/** One folder after the other: asked for all at once, Node says of a file system that is read-only that nothing is there. */
+/** One folder after the other: for all at once, Node reports a read-only file system as a missing file. */
 const makeFolder: (
   folder: string
 ) => Effect.Effect<void, PlatformError.PlatformError, FileSystem.FileSystem | Path.Path> = Effect.fnUntraced(

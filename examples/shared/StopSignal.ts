@@ -3,7 +3,7 @@ import { Effect, type Scope } from "effect"
 
 const signals: ReadonlyArray<NodeJS.Signals> = ["SIGINT", "SIGTERM", "SIGHUP"]
 
-/** npm hands on to the program what the terminal has already sent it: one Ctrl-C that arrives twice. */
+/** npm forwards to the program what the terminal has already sent it: one Ctrl-C arrives twice. */
 const sameMillis = 1000
 
 /** The exit code of a program that was interrupted. */

@@ -9,7 +9,7 @@ import * as SystemProblem from "./SystemProblem.ts"
 
 export const usualEndpoint = "http://localhost:4318"
 
-/** What OpenTelemetry has as defaults, and who is speaking. */
+/** OpenTelemetry's defaults, and the name of this program. */
 const defaults = ConfigProvider.fromUnknown({
   OTEL_EXPORTER_OTLP_ENDPOINT: usualEndpoint,
   OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf",
@@ -36,7 +36,7 @@ const whyNot = (error: HttpClientError.HttpClientError): string =>
 
 const unanswered = "it does not answer"
 
-/** One warning tells the operator; the exporters themselves say nothing, and a line a try would bury the rest. */
+/** One warning is enough; the exporters themselves say nothing, and one per try would bury the rest. */
 const warnOnce = () => {
   let isSaid = false
   return ({ url }: HttpClientRequest.HttpClientRequest, why: string) =>
@@ -70,7 +70,7 @@ const client = Layer.suspend(() => {
           }),
           Effect.tap(({ status }) => (status < 400 ? Effect.void : warn(request, `it answers ${status}`))),
           Effect.tapError((error) => warn(request, whyNot(error))),
-          // The end of the program does not wait for ever.
+          // The program does not wait for ever when it ends.
           Effect.onInterrupt(() => warn(request, unanswered))
         )
       )
@@ -81,7 +81,7 @@ const client = Layer.suspend(() => {
 const Endpoint = Schema.URLFromString.check(
   Schema.makeFilter(({ password, protocol, username }) => {
     if (!/^https?:$/.test(protocol)) return "Expected an http or https URL"
-    // Requests would go without them, and the collector refuse what it is sent.
+    // Requests would go out without them, and the collector would refuse them.
     return username + password === "" || "Expected a URL without credentials: OTEL_EXPORTER_OTLP_HEADERS is for those"
   })
 )

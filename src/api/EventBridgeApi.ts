@@ -21,17 +21,17 @@ export const FailureBody = Schema.Struct({ message: Schema.String })
 const failure = (status: number, description: string) =>
   FailureBody.pipe(HttpApiSchema.status(status)).annotate({ identifier: `Failure${status}`, description })
 
-// Made once each: the document has one component for each.
+// Each is made once, so that the document has one component for each.
 const limited = failure(429, "Too many requests: try again, not before Retry-After")
-const failed = failure(500, "The service failed, and may have taken the request all the same: try again")
+const failed = failure(500, "The service failed, and may have accepted the request all the same: try again")
 const unavailable = failure(503, "The service is not available: try again, not before Retry-After where it is given")
 
 /** Every status beyond 2xx that the service is known to answer with. */
 const failures = [
   failure(400, "The request is wrong: final"),
-  failure(401, "The token has ended or was revoked, or the credentials are wrong: try once more with a new token"),
+  failure(401, "The token has expired or was revoked, or the credentials are wrong: try once more with a new token"),
   failure(403, "A scope is missing, or the region is wrong: final"),
-  failure(404, "There is no such thing: final"),
+  failure(404, "Not found: final"),
   failure(408, "The service gave up waiting: try again"),
   failure(409, "The idempotency key was used before, within the retention window"),
   failure(413, "The payload is larger than 262,144 bytes: final"),
@@ -39,9 +39,9 @@ const failures = [
   failure(425, "The service is not ready: try again"),
   limited,
   failed,
-  failure(502, "A gateway had no valid answer from the service, which may have taken the request: try again"),
+  failure(502, "A gateway had no valid answer from the service, which may have accepted the request: try again"),
   unavailable,
-  failure(504, "A gateway had no answer from the service, which may have taken the request: try again")
+  failure(504, "A gateway had no answer from the service, which may have accepted the request: try again")
 ]
 
 /** The body of a token request (RFC 6749, client credentials). */
@@ -83,7 +83,10 @@ export class OAuthGroup extends HttpApiGroup.make("oauth")
   )
   .annotateMerge(OpenApi.annotations({ title: "OAuth 2.0", description: "Client credentials for an access token" })) {}
 
-/** Every route but the token's wants `Authorization: Bearer …`. Who serves `EventBridgeApi` says by it which tokens are good. */
+/**
+ * Every route but the token's needs `Authorization: Bearer …`. A server of `EventBridgeApi` provides this to say which
+ * tokens are valid.
+ */
 export class BearerToken extends HttpApiMiddleware.Service<BearerToken>()("effect-cxone-eventbridge/api/BearerToken", {
   security: { bearer: HttpApiSecurity.bearer }
 }) {}
@@ -92,7 +95,7 @@ const described = (description: string) => Schema.String.annotate({ description 
 
 const paging = {
   limit: Schema.optionalKey(Schema.FiniteFromString.check(Schema.isInt(), Schema.isGreaterThan(0))),
-  nextPageToken: Schema.optionalKey(described("As the page before gave it; none for the first page"))
+  nextPageToken: Schema.optionalKey(described("As given by the previous page; absent for the first page"))
 } as const
 const idempotent = {
   "idempotency-key": described("The same for each try of a request, in printable ASCII; all else percent-encoded")
@@ -108,7 +111,8 @@ export class DeadLettersGroup extends HttpApiGroup.make("deadLetters")
     }).annotateMerge(
       OpenApi.annotations({
         summary: "List dead letters, a page at a time",
-        description: "Only the absence of nextPageToken ends the list. An event that is no DeadLetter is possible, too."
+        description:
+          "Only the absence of nextPageToken ends the list. An event may also be something other than a DeadLetter."
       })
     ),
     HttpApiEndpoint.put("replay", "/api/v2/eventbridge/topics/:topicId/events", {

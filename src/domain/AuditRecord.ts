@@ -18,7 +18,7 @@ export const ReplayAuditRecord = Schema.Struct({
   /** The destination override, else the topic. */
   destination: Schema.String,
   run_id: Schema.String,
-  /** In words: what the classification alone does not tell. */
+  /** A phrase for what the classification alone does not say. */
   detail: Schema.optionalKey(Schema.String)
 })
 export type ReplayAuditRecord = typeof ReplayAuditRecord.Type
@@ -47,7 +47,7 @@ const verdictOf: (outcome: ReplayOutcome) => Verdict = ReplayOutcome.$match({
     status: "SKIPPED",
     error_classification: "DUPLICATE_DETECTED",
     latencyMillis,
-    detail: "replayed before: by somebody else, or as an entry of the same id"
+    detail: "replayed before: by somebody else, or as another entry with the same id"
   }),
   Skipped: ({ skip }): Verdict => ({
     status: "SKIPPED",

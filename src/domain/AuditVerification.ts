@@ -11,15 +11,16 @@ export const AuditFault = Schema.Struct({
 export type AuditFault = typeof AuditFault.Type
 
 /**
- * What a check of audit files has found. A chain shows edits, gaps and moved lines. It does not show that lines were cut off
- * at its end, unless the head that was noted when they were written is at hand; nor that somebody has written all of it anew.
+ * What a check of audit files has found. A chain shows edits, gaps and moved lines. It does not show that lines were
+ * cut off at its end, unless the head that was noted when they were written is at hand; nor that somebody has rewritten
+ * all of it.
  */
 export const AuditVerification = Schema.Struct({
   /** Lines that are whole, up to the first fault. */
   lines: Schema.Natural,
   /** Hash of the last of them; `null` when there is none. */
   head: Schema.NullOr(Hash),
-  /** The line of the chain that the noted head is of; `null` when none was given, or it was not found. */
+  /** The line of the chain that the noted head belongs to; `null` when none was given, or it was not found. */
   notedLine: Schema.NullOr(Schema.Natural),
   /** The first one; `null` when there is none. */
   fault: Schema.NullOr(AuditFault)

@@ -3,7 +3,7 @@ import { Predicate } from "effect"
 const messages = (error: unknown): ReadonlyArray<string> => {
   if (!Predicate.hasProperty(error, "message")) return []
   const causes = Predicate.hasProperty(error, "cause") ? messages(error.cause) : []
-  // Its own, "Unknown: FileSystem.writeAll (21)", says nothing that what the system said does not say better.
+  // Its own message, "Unknown: FileSystem.writeAll (21)", says nothing that the system's does not say better.
   return Predicate.isTagged(error, "PlatformError") && causes.length > 0 ? causes : [String(error.message), ...causes]
 }
 

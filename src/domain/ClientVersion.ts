@@ -1,2 +1,2 @@
-/** The version of this library, as every replay names it. A test holds it to the one in package.json. */
+/** The version of this library, which every replay names. A test keeps it equal to the one in package.json. */
 export const clientVersion = "0.1.0"

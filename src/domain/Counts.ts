@@ -4,7 +4,9 @@ import { Schema } from "effect"
 export const Counts = Schema.Record(Schema.String, Schema.Natural)
 export type Counts = typeof Counts.Type
 
-/** So many names from outside are counted each on its own; all others share one entry, so that counts stay small. */
+/**
+ * At most this many names from outside are counted separately; the others share one entry, which keeps counts small.
+ */
 const maxNames = 100
 const others = "(others)"
 
@@ -15,5 +17,5 @@ export const increase = (counts: Map<string, number>, name: string, by = 1): voi
 export const increaseBounded = (counts: Map<string, number>, name: string, by = 1): void =>
   increase(counts, counts.has(name) || counts.size < maxNames ? name : others, by)
 
-/** What stands for a failure reason where the service names none. */
+/** What stands for a failure reason if the service names none. */
 export const noReason = "(none given)"

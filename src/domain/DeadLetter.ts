@@ -24,7 +24,7 @@ export const DeadLetter = Schema.StructWithRest(
 )
 export type DeadLetter = typeof DeadLetter.Type
 
-/** An entry of the queue that is no dead letter of the contract. It is reported, not replayed. */
+/** An entry of the queue that is not a dead letter as the contract defines it. It is reported, not replayed. */
 export interface UnreadableLetter {
   /** The entry's event id, when it has one. */
   readonly eventId: string | undefined

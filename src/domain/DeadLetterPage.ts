@@ -20,7 +20,7 @@ export interface DeadLetterPage {
   readonly letters: ReadonlyArray<Result.Result<DeadLetter, UnreadableLetter>>
 }
 
-// Run for each letter: compiled it takes a third of the time. Where code may not be made at run time it is interpreted.
+// Run for each letter: compiled, it takes a third of the time. Where generating code is forbidden, it is interpreted.
 SchemaJITCompiler.enable(DeadLetter.ast)
 const decodeLetter = Schema.decodeUnknownResult(DeadLetter)
 const decodeEventId = Schema.decodeUnknownResult(Schema.Struct({ eventId: Schema.String }))

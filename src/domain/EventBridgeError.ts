@@ -30,7 +30,7 @@ export class Unauthorized extends Schema.TaggedError<Unauthorized>()("Unauthoriz
 /** 403: the token lacks a scope, or the region is not the tenant's. */
 export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", {
   detail: Schema.String,
-  /** What the call needs, for the one who grants it. */
+  /** The scopes the call needs, for whoever grants them. */
   scopes: Schema.Array(Schema.String)
 }) {
   readonly classification = "FORBIDDEN" satisfies Classification
@@ -61,7 +61,7 @@ export class RequestTimeout extends Schema.TaggedError<RequestTimeout>()("Reques
   readonly classification = "TIMEOUT" satisfies Classification
   readonly isRetryable = true
   readonly isAmbiguous = true
-  readonly hint = "The service was slow to take the request; try again later or lower the concurrency."
+  readonly hint = "The service was slow to accept the request; try again later or lower the concurrency."
   override get message(): string {
     return `the service timed out (${this.status}): ${this.detail}`
   }
@@ -73,7 +73,7 @@ export class DuplicateDetected extends Schema.TaggedError<DuplicateDetected>()("
   readonly isRetryable = false
   readonly isAmbiguous = false
   readonly hint =
-    "Nothing to do for an event: the service holds it already. For a subscription, the detail says what is in the way."
+    "Nothing to do for an event: the service has it already. For a subscription, the detail says what is in the way."
   override get message(): string {
     return `the idempotency key was used before, or something else is in the way (409): ${this.detail}`
   }
@@ -84,7 +84,7 @@ export class PayloadTooLarge extends Schema.TaggedError<PayloadTooLarge>()("Payl
   readonly classification = "PAYLOAD_TOO_LARGE" satisfies Classification
   readonly isRetryable = false
   readonly isAmbiguous = false
-  readonly hint = "The event is larger than the service takes; it has to be delivered another way."
+  readonly hint = "The event is larger than the service accepts; it has to be delivered another way."
   override get message(): string {
     return `the request is too large for the service (413): ${this.detail}`
   }
@@ -97,11 +97,11 @@ export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited"
   status: Schema.optionalKey(Schema.Int),
   /** The pause the service asked for, in milliseconds; absent when it named none that can be read. */
   retryAfterMillis: Schema.optionalKey(Schema.Finite),
-  /** The longest pause this client is willing to make, in milliseconds. */
+  /** The longest pause this client is willing to wait, in milliseconds. */
   maxRetryAfterMillis: Schema.Finite
 }) {
   readonly classification = "RATE_LIMITED" satisfies Classification
-  /** A 5xx may have been taken all the same; what was limited was not. */
+  /** After a 5xx the request may have been accepted all the same; after a 429 it was not. */
   get isAmbiguous(): boolean {
     return this.status !== undefined
   }
@@ -126,7 +126,7 @@ export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited"
   }
 }
 
-/** Any 5xx. The service may have taken the request all the same. */
+/** Any 5xx. The service may have accepted the request all the same. */
 export class ServerTransient extends Schema.TaggedError<ServerTransient>()("ServerTransient", {
   ...StatusAndDetail,
   /** A pause the service asked for, in milliseconds. */
@@ -244,7 +244,7 @@ export class ServiceUnavailable extends Schema.TaggedError<ServiceUnavailable>()
 export const Reason = Schema.Union([TryReason, MaxRetriesExceeded, ServiceUnavailable])
 export type Reason = typeof Reason.Type
 
-/** Where the token is to be had differs between tenants: it is no id that is unknown. */
+/** The token path differs between tenants: a 404 is about that path, not about an id. */
 const tokenRouteHint =
   "Check CXONE_TOKEN_PATH, and CXONE_INSTANCE_URL or CXONE_REGION: a tenant's own instance usually has /api/v2/oauth/token."
 
@@ -257,7 +257,7 @@ export class EventBridgeError extends Schema.TaggedError<EventBridgeError>()("Ev
   reason: Reason,
   /** How often the request was sent. */
   tries: Schema.Int,
-  /** An earlier try of this call ended such that the service may have taken it. */
+  /** An earlier try of this call ended in such a way that the service may have accepted it. */
   ambiguous: Schema.Boolean
 }) {
   get classification(): Classification {

@@ -43,7 +43,7 @@ export const detailOfBody = (body: string): string => {
     Option.fromNullishOr([message, detail, error_description, title, error].find((value) => typeof value === "string"))
   )
   const text = Option.getOrElse(said, () => {
-    // No part of it goes past a "<": else each "<title" of a long page would be followed to the end of the page.
+    // No part of it matches past a "<": otherwise each "<title" of a long page would be searched to its end.
     const title = /<title[^<>]*>([^<]*)<\/title>/i.exec(body)?.[1]
     return title ?? body.slice(0, 4 * maxDetail).replace(/<[^>]*>/g, " ")
   })
@@ -66,7 +66,7 @@ export const ofAnswer = (
 ): TryReason => {
   const pause = Option.match(retryAfter, {
     onNone: () => ({}),
-    // A pause of hundreds of digits is no number of milliseconds any more.
+    // A pause of hundreds of digits is beyond what counts as a number of milliseconds.
     onSome: (duration) => ({ retryAfterMillis: Math.min(Duration.toMillis(duration), Number.MAX_SAFE_INTEGER) })
   })
   const isTooLong = Option.exists(retryAfter, Duration.isGreaterThan(maxRetryAfter))
@@ -87,8 +87,8 @@ export const ofAnswer = (
 }
 
 /**
- * The innermost message of a failed request, on one line: "connect ECONNREFUSED 127.0.0.1:1" rather than "Transport error".
- * OpenSSL ends its own with a line break, and a certificate's names are the peer's to choose.
+ * The innermost message of a failed request, on one line: "connect ECONNREFUSED 127.0.0.1:1" rather than "Transport
+ * error". OpenSSL's messages end with a line break, and the peer chooses the names in a certificate.
  */
 export const rootMessage = (error: unknown): string => {
   if (!(error instanceof Error)) return oneLine(String(error))

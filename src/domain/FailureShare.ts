@@ -5,7 +5,7 @@ import type { ReplayOutcome } from "./ReplayOutcome.ts"
 /** Fewer letters than this say nothing about the others. */
 const leastSent = 100
 
-/** Letters further back are forgotten: a run that went well for hours and then fails throughout is stopped as soon as another. */
+/** Letters further back are forgotten: a run that fails after going well for hours is stopped as soon as any other. */
 const remembered = 1000
 
 /**
@@ -23,7 +23,9 @@ export class FailureShare {
     this.#most = most
   }
 
-  /** Takes an outcome; tells when too many have failed, also where the 100th letter, the first that counts, has not. */
+  /**
+   * Adds an outcome; returns a cause once too many have failed, even if the 100th letter, the first to count, has not.
+   */
   add(outcome: ReplayOutcome): TooManyFailures | undefined {
     if (outcome._tag === "Skipped") return undefined
     const failure = "error" in outcome ? outcome.error.classification : undefined

@@ -10,7 +10,7 @@ export const LeaseHolder = Schema.Struct({
 })
 export type LeaseHolder = typeof LeaseHolder.Type
 
-/** As people read it. A holder that is not known may be of this process: a second run under one id is, as a rule. */
+/** In words. An unknown holder may be this process: it usually is, when a second run is started under the same id. */
 export const describeHolder = ({ host, pid, since }: LeaseHolder): string =>
   pid === 0 ? `this or another process, since ${since}` : `process ${pid} on ${host.split(" ")[0]}, since ${since}`
 

@@ -1,11 +1,11 @@
-/** Without a share, the first letters of a run are all traced: so many of them. */
+/** Without a share, this many letters at the start of a run are all traced. */
 const fullyTraced = 1000
-/** After those, one in so many. */
+/** After those, one in this many. */
 const thenOneIn = 100
 
 /**
- * Which letters of a run are traced, asked once for each in turn. Evenly spread, the first among them, and without
- * chance: the same run traces the same share again.
+ * Which letters of a run are traced, asked once for each in turn. Evenly spread, the first among them, and not random:
+ * the same run traces the same share again.
  */
 export const make = (share: number | undefined): (() => boolean) => {
   let asked = 0

@@ -36,8 +36,8 @@ const keepDigits = (_key: string, value: unknown, context: { readonly source?: s
     ? JSON.rawJSON(context.source)
     : value
 
-// A regular expression keeps in mind each escape it has passed, and fails on a string of some millions: strings are taken in
-// parts of so many escapes.
+// A regular expression remembers each escape it has passed, and fails on a string with some millions of them: strings
+// are read in parts with at most this many escapes.
 
 /** From an escape up to the end of its string, or of a part of it, and the colon that makes it a name. */
 const restOfString = /(?:\\.[^"\\]*){1,10000}(?:"(\s*:)?)?/y
@@ -61,9 +61,10 @@ const stringOrName = /((?:"[^"\\]*|(?=\\))(?:\\.[^"\\]*){0,10000})(?:(")(\s*:)?)
 const inEscape = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`
 
 /**
- * V8 13.6, that of Node 24, can take a member's name for another one it has seen at that place: a name that is written with an
- * escape for one with a backslash there. After some `{"a":0,"b\\":1}`, `{"a":0,"b\n":1}` comes back with the first one's name.
- * So such a name is written in escapes throughout, which is the same name, and looks like no other.
+ * V8 13.6, that of Node 24, can mistake a member's name for another one it has seen in that place: a name that is
+ * written with an escape for one with a backslash there. After some `{"a":0,"b\\":1}`, `{"a":0,"b\n":1}` comes back
+ * with the first one's name. So such a name is written entirely in escapes, which is the same name, and looks like no
+ * other.
  */
 const respellNames = (text: string): string =>
   text.replace(stringOrName, (found, written: string, _end, colon: string | undefined) =>
@@ -75,11 +76,11 @@ const respellNames = (text: string): string =>
 const stringNameOrNumber = new RegExp(`${stringOrName.source}|-?\\d[\\d.eE+-]*`, "g")
 
 /**
- * `JSON.parse` takes any nesting, but with a reviver it needs stack for each level: some thousand are too many. Numbers at
- * risk pass here as strings, told from the others by a last character that all get.
+ * `JSON.parse` accepts any nesting, but with a reviver it needs stack for each level: a few thousand are too many.
+ * Numbers at risk pass through as strings; every string gets a last character that tells them apart.
  */
 const readDeep = (text: string): unknown => {
-  // Fails, if it does, at the position in the text as it came.
+  // If it fails, the position it reports is in the original text.
   JSON.parse(text)
   const marked = text.replace(
     stringNameOrNumber,
@@ -113,17 +114,18 @@ const read = (text: string): unknown =>
 
 /**
  * Parses JSON. Numbers that a double holds are numbers; others are `JSON.rawJSON` values (`JSON.isRawJSON` tells, their
- * `rawJSON` member has the digits). `JSON.stringify` writes both back. Fails with a message. As with `JSON.parse`, members named
- * like array indexes come first, and of members of one name the last one counts: their order and number mean nothing in JSON.
+ * `rawJSON` member has the digits). `JSON.stringify` writes both back. Fails with a message. As with `JSON.parse`,
+ * members named like array indexes come first, and of members with the same name the last one counts: order and
+ * repetition mean nothing in JSON.
  */
 export const parse = (text: string): Result.Result<unknown, string> =>
   Result.try({
     try: (): unknown => {
       if (!hasEscapedName(text)) return read(text)
-      // Fails, if it does, at the position in the text as it came.
+      // If it fails, the position it reports is in the original text.
       JSON.parse(text)
       return read(respellNames(text))
     },
-    // The parser's own message quotes the text, which may be anybody's secret.
+    // The parser's own message quotes the text, which may hold a secret.
     catch: (error) => `it is not JSON${/ at position \d+/.exec(String(error))?.[0] ?? ""}`
   })

@@ -32,7 +32,7 @@ export const scopesOf: { readonly [O in Operation]: ReadonlyArray<string> } = {
  * The scopes of `needed` that a token does not have.
  *
  * Without a `granted` list, or with one that names no EventBridge scope at all, nothing can be said: tenants differ in
- * whether and how they report scopes, and a call refused here that the service would have taken helps nobody.
+ * whether and how they report scopes, and refusing a call that the service would have accepted helps nobody.
  */
 export const missingScopes = (granted: string | undefined, needed: ReadonlyArray<string>): ReadonlyArray<string> => {
   const scopes = new Set(granted?.split(/\s+/))

@@ -24,13 +24,13 @@ export const Pause = duration(
   "must be a finite duration of 0 or more, such as 10 seconds"
 )
 
-/** Waiting may go on for as long as it takes. */
+/** Waiting may be unlimited. */
 export const Patience = duration(
   (value) => !Duration.isNegative(value),
   "must be a duration of 0 or more, such as 5 minutes"
 )
 
-/** A duration as options give it; `undefined` for what is none. Effect takes what is no number for 0. */
+/** A duration as options give it; `undefined` if it is not one. Effect reads what is not a number as 0. */
 export const durationOf = (input: Duration.Input): Duration.Duration | undefined =>
   [input, ...Object.values(Object(input))].some(Number.isNaN)
     ? undefined
@@ -38,7 +38,7 @@ export const durationOf = (input: Duration.Input): Duration.Duration | undefined
 
 const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/** Checks options; fails with every issue there is, by the path of the option. Which entry of a list it is is left out. */
+/** Checks options; fails with every issue there is, by the path of the option, without the index of a list entry. */
 export const checker = <A>(rules: Schema.ConstraintDecoder<A>) => {
   const decode = Schema.decodeUnknownResult(rules, { errors: "all" })
   return (options: unknown): Result.Result<A, InvalidConfiguration> =>

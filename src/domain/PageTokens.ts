@@ -1,4 +1,4 @@
-/** The token of the next page. `null` and an empty text are how some say that there is none. */
+/** The token of the next page. `null` or an empty string may also say that there is none. */
 export const next = (token: string | null | undefined): string | undefined =>
   token === null || token === "" ? undefined : token
 

@@ -9,12 +9,12 @@ export class AuditError extends Schema.TaggedError<AuditError>()("AuditError", {
   /** Where the records go. */
   sink: Schema.String,
   detail: Schema.String,
-  /** What to do, where it is not to make room. */
+  /** What to do, if not to make room. */
   remedy: Schema.optionalKey(Schema.String)
 }) {
   get hint(): string {
     return (
-      this.remedy ?? "Free some space, or make the location writable; then start again: a run with the same run id."
+      this.remedy ?? "Free some space, or make the location writable; then start again, a run with the same run id."
     )
   }
   override get message(): string {
@@ -24,12 +24,12 @@ export class AuditError extends Schema.TaggedError<AuditError>()("AuditError", {
 
 /** A checkpoint could not be read or written. */
 export class CheckpointError extends Schema.TaggedError<CheckpointError>()("CheckpointError", {
-  /** `null` where it is about all of them. */
+  /** `null` if it is about all of them. */
   runId: Schema.NullOr(Schema.String),
   detail: Schema.String,
-  /** Where it is kept, where that is known. */
+  /** Where it is kept, if that is known. */
   place: Schema.optionalKey(Schema.String),
-  /** The store answers, but what it holds is no checkpoint of this run. */
+  /** The store answers, but what it holds is not a checkpoint of this run. */
   isUnreadable: Schema.optionalKey(Schema.Boolean)
 }) {
   get hint(): string {
@@ -55,7 +55,7 @@ export class RunInProgress extends Schema.TaggedError<RunInProgress>()("RunInPro
   }
 }
 
-/** The run was started with other options than it is now given. */
+/** The run was started with options other than those it is now given. */
 export class CheckpointMismatch extends Schema.TaggedError<CheckpointMismatch>()("CheckpointMismatch", {
   runId: Schema.String,
   differences: Schema.Array(Schema.Struct({ option: Schema.String, started: Schema.String, given: Schema.String }))

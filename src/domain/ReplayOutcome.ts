@@ -25,8 +25,8 @@ export interface Sent {
 /** What became of one letter. Final: each letter that is read has exactly one. */
 export type ReplayOutcome = Data.TaggedEnum<{
   /**
-   * The service took it. `receipt` is absent when its answer could not be read, or when it only answered a repeated key
-   * with 409 (`confirmedBy`): an earlier try of this run had arrived.
+   * The service accepted it. `receipt` is absent when its answer could not be read, or when it only answered a repeated
+   * key with 409 (`confirmedBy`): an earlier try of this run had arrived.
    */
   Accepted: Sent & {
     readonly receipt: ReplayReceipt | undefined
@@ -38,7 +38,7 @@ export type ReplayOutcome = Data.TaggedEnum<{
   Skipped: Read & { readonly skip: Skip.Skip }
   /** The service refused it for good. */
   Rejected: Sent & { readonly error: EventBridgeError }
-  /** The service did not take it within the tries allowed; a later run can try again. */
+  /** The service did not accept it within the tries allowed; a later run can try again. */
   Exhausted: Sent & { readonly error: EventBridgeError }
 }>
 export const ReplayOutcome = Data.taggedEnum<ReplayOutcome>()

@@ -17,7 +17,7 @@ export type NotificationCounts = typeof NotificationCounts.Type
 export const ReplayReport = Schema.Struct({
   runId: Schema.String,
   topicId: Schema.String,
-  /** `running` in a report taken on the way. */
+  /** `running` in a report made during the run. */
   status: Schema.Literals(["running", "completed", "halted"]),
   /** The start of the run as every request of it carries it, ISO 8601. */
   initiatedAt: Schema.String,

@@ -5,7 +5,7 @@ import * as IdempotencyKey from "./IdempotencyKey.ts"
 import { Skip } from "./Skip.ts"
 import { maxBytesPerUnit } from "./Utf8.ts"
 
-/** The most bytes of JSON in UTF-8 the service takes as `originalPayload`. */
+/** The most bytes of JSON in UTF-8 that the service accepts as `originalPayload`. */
 export const maxPayloadBytes = 262_144
 
 /** The body of a replay, member for member in the order the contract shows. */
@@ -28,7 +28,7 @@ export const ReplayBody = Schema.Struct({
 })
 export type ReplayBody = typeof ReplayBody.Type
 
-/** The answer to a replay that was taken. */
+/** The answer to a replay that was accepted. */
 export const ReplayReceipt = Schema.Struct({
   eventId: Schema.String,
   status: Schema.String,
@@ -66,7 +66,7 @@ export const idempotencyKey = (letter: DeadLetter): string =>
 export const payloadBytes = (letter: DeadLetter): number =>
   new TextEncoder().encode(JSON.stringify(letter.payload)).length
 
-/** A nesting of some thousand levels is more than `JSON.stringify` takes. */
+/** A nesting of a few thousand levels is more than `JSON.stringify` can write. */
 const toJson = (value: unknown): Result.Result<string, Skip> =>
   Result.try({
     try: () => JSON.stringify(value),

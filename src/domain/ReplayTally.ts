@@ -32,7 +32,7 @@ export type TallySnapshot = typeof TallySnapshot.Type
  */
 export class ReplayTally {
   readonly outcomes = { accepted: 0, duplicate: 0, skipped: 0, rejected: 0, exhausted: 0 }
-  /** Letters the run's selection took, sent or not; what `limit` counts. */
+  /** Letters that the run selected, sent or not; what `limit` counts. */
   selected = 0
   unreadableReceipts = 0
   readonly byClassification = new Map<string, number>()

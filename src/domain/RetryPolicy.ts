@@ -8,7 +8,7 @@ export interface RetryPolicy {
   readonly maxDelay: Duration.Duration
   /** Tries after the first. Default 6: some 13 s of pauses. */
   readonly maxRetries: number
-  /** The longest pause taken on the word of a `Retry-After`; one that asks for more ends the call. Default 2 min. */
+  /** The longest `Retry-After` that is waited for; one that asks for more ends the call. Default 2 min. */
   readonly maxRetryAfter: Duration.Duration
 }
 

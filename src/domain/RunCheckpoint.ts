@@ -3,11 +3,11 @@ import { ReplayReport } from "./ReplayReport.ts"
 import { TallySnapshot } from "./ReplayTally.ts"
 
 /**
- * The options of a run that decide which letters are sent and with which bytes. A run is resumed only under the options it
- * was started with; a predicate given in code cannot be compared and is the caller's to keep.
+ * The options of a run that decide which letters are sent and with which bytes. A run is resumed only under the options
+ * it was started with; a predicate given in code cannot be compared: the caller has to keep it the same.
  */
 export const RunOptions = Schema.Struct({
-  /** The base URL of the service: another one has other letters in a topic of that name. Absent in runs that are older. */
+  /** The base URL of the service: another one has other letters in a topic of that name. Absent in older runs. */
   service: Schema.optionalKey(Schema.String),
   topicId: Schema.String,
   pageSize: Schema.Int,
@@ -15,7 +15,7 @@ export const RunOptions = Schema.Struct({
   destination: Schema.NullOr(Schema.String),
   failureReason: Schema.NullOr(Schema.String),
   limit: Schema.NullOr(Schema.Int),
-  /** Whether letters of one key go in order. The function that tells the key is the caller's to keep, too. */
+  /** Whether letters of one key go in order. The caller has to keep the function that gives the key the same, too. */
   orderBy: Schema.Boolean,
   orderOnFailure: Schema.Literals(["hold", "release"])
 })

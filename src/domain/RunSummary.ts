@@ -32,7 +32,7 @@ export const RunSummary = Schema.Struct({
 })
 export type RunSummary = typeof RunSummary.Type
 
-/** What is told of a run, given who works on it. */
+/** The summary of a run, given who works on it. */
 export const summarize = (checkpoint: RunCheckpoint, holder: LeaseHolder | null): RunSummary => {
   const { halted, initiatedAt, lastSettledAt, options, report, runId, tally } = checkpoint
   const { failed, letters, skipped, success } = countsOf(ReplayTally.restore(tally))
@@ -62,6 +62,6 @@ export const UnreadableRun = Schema.Struct({
 })
 export type UnreadableRun = typeof UnreadableRun.Type
 
-/** What there is to tell of a run in the store. */
+/** What is known of a run in the store. */
 export const StoredRun = Schema.Union([RunSummary, UnreadableRun])
 export type StoredRun = typeof StoredRun.Type

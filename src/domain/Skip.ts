@@ -15,7 +15,7 @@ export type SkipReason = typeof SkipReason.Type
 export type Skip = Data.TaggedEnum<{
   /** The selection of the run leaves it out. */
   NotSelected: {}
-  /** The queue's entry is no dead letter of the contract. */
+  /** The queue's entry is not a dead letter as the contract defines it. */
   UnreadableLetter: { readonly issue: string }
   /** There is nothing to deliver. */
   PayloadMissing: {}
@@ -45,7 +45,7 @@ export const describe: (skip: Skip) => string = Skip.$match({
   UnreadableLetter: ({ issue }) => `not a dead letter: ${issue}`,
   PayloadMissing: () => "the queue holds no payload for it",
   PayloadTooLarge: ({ bytes, maxBytes }) =>
-    `its payload is ${integer.format(bytes)} bytes, the service takes ${integer.format(maxBytes)}`,
+    `its payload is ${integer.format(bytes)} bytes, the service accepts ${integer.format(maxBytes)}`,
   MaxAttemptsReached: ({ attempt, maxAttempts }) => `attempt ${attempt} of at most ${maxAttempts}`,
   HeldBack: ({ key }) => `held back: an earlier letter of the key "${key}" failed`
 })

@@ -1,8 +1,8 @@
 import { Schema } from "effect"
 
 /**
- * A subscription as the service holds it. A create's answer may hold only the first four members; members the service
- * adds of its own are kept.
+ * A subscription as the service holds it. A create's answer may hold only the first four members; members that the
+ * service adds are kept.
  */
 export const Subscription = Schema.StructWithRest(
   Schema.Struct({

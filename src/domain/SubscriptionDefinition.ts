@@ -14,7 +14,7 @@ export const defaultVocabulary: Vocabulary = {
   operators: ["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "contains", "startsWith", "endsWith", "exists"]
 }
 
-/** Half of a surrogate pair is no character: it cannot be sent, nor hashed into a key. */
+/** Half of a surrogate pair is not a character: it cannot be sent, nor hashed into a key. */
 const AnyText = Schema.String.check(
   rule(
     (value) => value.isWellFormed(),
@@ -29,7 +29,7 @@ const Name = Text.check(
 )
 const spelling = (name: string): string => name.normalize("NFC").trim().toLowerCase()
 
-/** Whether a service that normalizes names may hold the one for the other. */
+/** Whether a service that normalizes names may take these for the same. */
 export const isSameName = (one: string, other: string): boolean => spelling(one) === spelling(other)
 
 const HttpsUrl = AnyText.check(
@@ -51,7 +51,7 @@ const wordOf = (words: ReadonlyArray<string>) =>
 const ExactNumber = Schema.Finite.check(
   rule(
     (value) => !Number.isInteger(value) || Number.isSafeInteger(value),
-    "is an integer of 2^53 or more, which would be sent rounded: write it as a string, if the service takes one"
+    "is an integer of 2^53 or more, which would be sent rounded: write it as a string, if the service accepts one"
   )
 )
 const Scalar = Schema.Union([AnyText, ExactNumber, Schema.Boolean])
@@ -99,8 +99,8 @@ const rulesOf = (eventType: typeof Text, operator: typeof Text) =>
   })
 
 /**
- * A subscription as it should be: what is sent to the service. The wire takes any event type and operator; which are
- * known is for `validator` to say, under the vocabulary of the caller.
+ * A subscription as it should be: what is sent to the service. The wire accepts any event type and operator;
+ * `validator` checks which are known, by the caller's vocabulary.
  */
 export const SubscriptionDefinition = rulesOf(Text, Text)
 export type SubscriptionDefinition = typeof SubscriptionDefinition.Type
@@ -123,7 +123,7 @@ const inWords = (message: string): string => {
   return message === "Expected no excess property" ? "is not a member of a definition" : message
 }
 
-/** Rules about several values at once. The parser comes to them only where each of the values is right by itself. */
+/** Rules about several values at once. The parser comes to them only if each of the values is valid by itself. */
 const decodeWholes = [
   Schema.Struct({ endpoints: Schema.Array(Schema.Unknown).check(endpointCount) }),
   Schema.Struct({
@@ -150,7 +150,7 @@ const issuesOf = ({ issue }: Schema.SchemaError): Issues =>
 /** Checks definitions under a vocabulary. Each failure holds every issue with its path. */
 export const validator = ({ eventTypes, operators }: Vocabulary) => {
   const rules = rulesOf(wordOf(eventTypes), wordOf(operators))
-  // A misspelt member would be left out without a word, and with it perhaps a filter: unknown members are issues.
+  // A misspelt member would be silently dropped, and with it perhaps a filter: unknown members are issues.
   const options = { errors: "all", onExcessProperty: "error" } as const
   const decode = Schema.decodeUnknownResult(rules, options)
   const one = (input: unknown): Result.Result<SubscriptionDefinition, InvalidSubscription> =>

@@ -25,7 +25,7 @@ export class QuotaExceeded extends Schema.TaggedError<QuotaExceeded>()("QuotaExc
   }
 }
 
-/** The service holds several subscriptions of a name that a definition goes by. */
+/** The service holds several subscriptions with the name of a definition. */
 export class AmbiguousName extends Schema.TaggedError<AmbiguousName>()("AmbiguousName", {
   name: Schema.String,
   ids: Schema.Array(Schema.String)
@@ -59,7 +59,7 @@ const shown = (value: unknown): string =>
       : part
   )
 
-/** The service took a write, yet does not hold what was written. */
+/** The service accepted a write, yet does not hold what was written. */
 export class WriteNotApplied extends Schema.TaggedError<WriteNotApplied>()("WriteNotApplied", {
   name: Schema.String,
   id: Schema.String,
@@ -81,8 +81,8 @@ export class WriteNotApplied extends Schema.TaggedError<WriteNotApplied>()("Writ
 }
 
 /**
- * The service has answered a write with success or with 409, either of which may be about an earlier one, and could not be asked
- * what it holds.
+ * The service answered a write with success or with 409, either of which may be about an earlier one, and could not be
+ * asked what it holds.
  */
 export class WriteUnconfirmed extends Schema.TaggedError<WriteUnconfirmed>()("WriteUnconfirmed", {
   name: Schema.String,
@@ -100,7 +100,7 @@ export class WriteUnconfirmed extends Schema.TaggedError<WriteUnconfirmed>()("Wr
   }
 }
 
-/** The registry was not told of a subscription's state. The subscription itself is as it was. */
+/** The registry was not notified of a subscription's state. The subscription itself is as it was. */
 export class RegistrySyncFailed extends Schema.TaggedError<RegistrySyncFailed>()("RegistrySyncFailed", {
   subscriptionId: Schema.String,
   detail: Schema.String

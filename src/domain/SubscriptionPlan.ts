@@ -54,8 +54,8 @@ export const checkQuota = (existing: number, planned: number): Result.Result<voi
     : Result.void
 
 /**
- * A replacement should exist before what it replaces is deleted, or events are lost in between: deletions come last. Where
- * there is no room, a create comes after as many of them as it needs, and no more.
+ * A replacement should exist before what it replaces is deleted, or events are lost in between: deletions come last. If
+ * there is no room, a create comes after as many deletions as it needs, and no more.
  */
 const inOrder = (
   existing: number,
@@ -73,7 +73,10 @@ const inOrder = (
   return [...ordered, ...waiting]
 }
 
-/** Compares what is declared with what the service holds. `prunes` tells what may go although nobody declared it. */
+/**
+ * Compares what is declared with what the service holds. `prunes` says which subscriptions may be deleted although
+ * nobody declared them.
+ */
 export const makePlan = (
   definitions: ReadonlyArray<SubscriptionDefinition>,
   held: ReadonlyArray<Subscription>,

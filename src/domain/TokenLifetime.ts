@@ -1,9 +1,9 @@
 import { Duration, Option, Schema } from "effect"
 
-/** Taken for a token whose answer names no life that can be believed. */
+/** Assumed for a token whose answer gives no lifetime that can be believed. */
 export const fallback = Duration.minutes(55)
 
-/** Shorter and longer lives than these are not believed. The service is known to give 1 and 24 hours. */
+/** Shorter and longer lifetimes than these are not believed. The service is known to give 1 and 24 hours. */
 const shortest = Duration.seconds(1)
 const longest = Duration.hours(25)
 

@@ -12,7 +12,7 @@ export class WebhookFailure extends Data.TaggedError("WebhookFailure")<{
 const isTransient = (status: number): boolean =>
   status === 408 || status === 425 || status === 429 || (status >= 500 && status <= 599)
 
-/** What a status other than 2xx means: again, unless it is final or the webhook asks for more patience than there is. */
+/** What a status other than 2xx means: to retry, unless it is final or asks for a longer pause than is allowed. */
 export const ofAnswer = (
   status: number,
   retryAfter: Option.Option<Duration.Duration>,

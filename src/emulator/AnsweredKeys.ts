@@ -27,7 +27,7 @@ export class AnsweredKeys {
   answer(key: string, body: string, now: number, write: () => Result.Result<Response, Response>): Response {
     const known = this.keys.get(key)
     if (known !== undefined && now < known.until) {
-      // The answer of then, whatever has become of the subscription, whichever it was.
+      // The answer given then, whichever subscription it was about and whatever has become of it.
       return known.body === body
         ? known.answer
         : Answers.failure(422, `the idempotency key ${key} was used before, with another body`)

@@ -11,7 +11,7 @@ export interface Delivery {
 /** One for all subscriptions, or by name; asked each time, so that a test may change its mind. */
 export type DeliveryOption = Delivery | ((name: string) => Delivery)
 
-/** What a subscription's delivery is after so many polls. */
+/** The delivery status of a subscription after this many polls. */
 export const statusAfter = (option: DeliveryOption, name: string, polls: number): DeliveryStatus => {
   const { activeAfterPolls = 2, error } = typeof option === "function" ? option(name) : option
   if (error !== undefined) return { state: "error", lastDeliveryError: error }

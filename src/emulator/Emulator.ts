@@ -27,13 +27,13 @@ export class Emulator extends Context.Service<
     readonly stats: Effect.Effect<EmulatorStats>
     /** The subscriptions it holds, oldest first, each as its `GET` would show it. */
     readonly subscriptions: Effect.Effect<ReadonlyArray<Subscription>>
-    /** Deletes behind every client's back; whether there was one of this id. */
+    /** Deletes behind every client's back; returns whether there was one of this id. */
     readonly removeSubscription: (id: string) => Effect.Effect<boolean>
-    /** Makes a second one of the same definition; `undefined` when there is none of this id. No limit holds. */
+    /** Makes a second one of the same definition; `undefined` when there is none of this id. No limit applies. */
     readonly duplicateSubscription: (id: string) => Effect.Effect<Subscription | undefined>
   }
 >()("effect-cxone-eventbridge/emulator/Emulator") {
-  /** Fails when options make no sense, and when `options.queue` holds what is no JSON. */
+  /** Fails when options make no sense, and when `options.queue` holds something that is not JSON. */
   static readonly make = Effect.fnUntraced(function* (options: EmulatorOptions = {}) {
     const state = yield* EmulatorState.make(yield* Effect.fromResult(resolve(options)))
     const app = yield* EmulatorApp.make(state)

@@ -48,7 +48,7 @@ export const make = Effect.fnUntraced(function* (state: EmulatorState) {
     { key, route }: Target.Target
   ) {
     if (route !== "replay") return { route, key, attempt: log.attempt(route, key) }
-    // The body is read before any fault strikes: a key that comes with two bodies shows even when it is never taken.
+    // The body is read before any fault strikes: a key that comes with two bodies is noticed even if never accepted.
     const body = yield* Effect.orElseSucceed(request.text, () => "")
     return { route, key, attempt: ledger.seen(key, body) }
   })

@@ -17,9 +17,9 @@ export interface EmulatorOptions {
   readonly queue?: ReadonlyArray<unknown> | undefined
   /** The share of generated letters, 0 to 1, that were retried more often than a replay allows. Default 0. */
   readonly pastRetries?: number | undefined
-  /** The share of generated letters, 0 to 1, whose payload is larger than the service takes. Default 0. */
+  /** The share of generated letters, 0 to 1, whose payload is larger than the service accepts. Default 0. */
   readonly oversize?: number | undefined
-  /** What generated letters and ragged pages are drawn from. Default 1. */
+  /** The seed of generated letters and ragged pages. Default 1. */
   readonly seed?: number | undefined
   /** Default `demo`. */
   readonly clientId?: string | undefined
@@ -27,15 +27,15 @@ export interface EmulatorOptions {
   readonly clientSecret?: string | undefined
   /** The scopes that the client was granted. Default all four of the service. */
   readonly scopes?: ReadonlyArray<string> | undefined
-  /** How long a token is taken, in seconds. Default 3600. */
+  /** How long a token is valid, in seconds. Default 3600. */
   readonly tokenLifetime?: number | undefined
   /** What token answers claim as `expires_in`, whatever it is; `undefined` leaves it out. Default `tokenLifetime`. */
   readonly expiresIn?: unknown
   /** `ragged`: short and empty pages that still carry a token. Default `full`. */
   readonly pages?: "full" | "ragged" | undefined
-  /** What goes wrong by chance. Default nothing. */
+  /** Faults at random. Default none. */
   readonly faults?: FaultPlan.FaultPlan | undefined
-  /** What goes wrong by hand; asked before chance. */
+  /** Scripted faults; asked before `faults`. */
   readonly script?: FaultScript | undefined
   /** How long an idempotency key is remembered. Default for ever. */
   readonly keyRetention?: Duration.Input | undefined

@@ -16,7 +16,7 @@ const destroySocket = (source: object): boolean => {
   return false
 }
 
-// The server ends the wait when it notices that the connection is gone. Where there is no socket to kill, the best that
+// The server ends the wait when it notices that the connection is gone. If there is no socket to kill, the best that
 // can be done is a failure without a body.
 const reset = Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
   destroySocket(request.source)
@@ -26,7 +26,7 @@ const reset = Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
 
 // The client only sees a 500: without this nobody would learn why.
 const tellDefect = (defect: unknown) =>
-  Effect.logError("emulator: a request failed, in its script as a rule", Cause.die(defect))
+  Effect.logError("emulator: a request failed, usually in its script", Cause.die(defect))
 
 /** Serves the emulator on the `HttpServer` at hand, without a log line a request. */
 export const layer: Layer.Layer<never, never, HttpServer.HttpServer | Emulator> = Layer.fresh(

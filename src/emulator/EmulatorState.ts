@@ -12,7 +12,7 @@ import * as Tokens from "./Tokens.ts"
 const letterLimits: Pages.Limits = { byDefault: 50, most: 1000 }
 const subscriptionLimits: Pages.Limits = { byDefault: 25, most: 100 }
 
-/** Everything an emulator knows. Mutable, and changed without a pause between looking and taking. */
+/** Everything an emulator knows. Mutable, and never suspended between a check and the change that depends on it. */
 export const make = Effect.fnUntraced(function* (options: ResolvedOptions) {
   const letters = yield* LetterSource.make(options)
   const log = new RequestLog()

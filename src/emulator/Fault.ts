@@ -1,6 +1,6 @@
 import { Data, type Duration } from "effect"
 
-/** The routes that faults know apart. */
+/** The routes that faults distinguish. */
 export type FaultRoute =
   | "token"
   | "list"
@@ -20,9 +20,9 @@ export type Fault = Data.TaggedEnum<{
   ServerError: { readonly status: 500 | 502 | 503 | 504; readonly form: "json" | "html" | "empty" }
   /** The connection dies before the request is looked at. */
   ResetBefore: {}
-  /** The request is served (an event taken, a subscription written), then the connection dies without an answer. */
+  /** The request is served (an event accepted, a subscription written), then the connection dies without an answer. */
   ResetAfter: {}
-  /** The request is served late, and the answer is right. Of a client that has given up by then nothing is taken. */
+  /** The request is served late, but correctly. Nothing is accepted from a client that has given up by then. */
   Slow: { readonly delay: Duration.Duration }
   /** The request is served and the connection dies inside the answer's body, or instead of an answer without one. */
   Truncated: {}
@@ -51,5 +51,5 @@ export interface FaultedRequest {
   readonly attempt: number
 }
 
-/** Faults by hand, asked before any chance: `undefined` leaves the request to the plan. */
+/** Scripted faults, asked before the plan: `undefined` leaves the request to the plan. */
 export type FaultScript = (request: FaultedRequest) => Fault | undefined

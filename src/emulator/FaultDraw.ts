@@ -44,7 +44,9 @@ const makeFault = (
   }
 }
 
-/** The fault that a request suffers by chance, if any. A malformed answer is final to all but replays, so none comes. */
+/**
+ * The fault that a request suffers at random, if any. Only replays survive a malformed answer, so no others get one.
+ */
 export const draw = (plan: FaultPlan, request: FaultedRequest): Fault | undefined => {
   const salted = salt(request)
   const luck = Seeded.unit(plan.seed, salted, request.attempt)

@@ -1,6 +1,6 @@
 import { Duration, Result, Schema } from "effect"
 
-/** The kinds of faults that come by chance. */
+/** The kinds of faults that come at random. */
 export const faultKinds = [
   "429",
   "5xx",
@@ -39,7 +39,7 @@ export interface FaultPlan {
 /** Nothing goes wrong. */
 export const none: FaultPlan = { seed: 1, rates: {} }
 
-/** A few of everything that costs a client little: for demonstrations. */
+/** A few of every kind that costs a client little: for demonstrations. */
 export const few: FaultPlan = {
   seed: 1,
   rates: {

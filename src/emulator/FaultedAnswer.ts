@@ -32,7 +32,7 @@ const cut = (response: Response): Response => {
   return HttpServerResponse.text(text.slice(0, text.length >> 1), { contentType: "application/json" })
 }
 
-/** The end of the year 9999, the last that an HTTP date can tell. */
+/** The end of the year 9999, the last that an HTTP date can express. */
 const lastSecond = 253_402_300_799
 
 const serverErrorTitles = {
@@ -55,7 +55,7 @@ export const make = <E, R>(
 ): Effect.Effect<Response, E | ConnectionReset, R> => {
   switch (fault._tag) {
     case "TooManyRequests": {
-      // An endless pause is told as the longest that clients can read.
+      // An endless pause is sent as the longest that clients can read.
       const seconds = Math.min(
         Math.ceil(Duration.toMillis(fault.retryAfter) / 1000),
         lastSecond - Math.ceil(now / 1000)

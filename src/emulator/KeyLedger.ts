@@ -61,7 +61,7 @@ export class KeyLedger {
     this.acceptedAt = acceptedAt
   }
 
-  /** Counts a request with this key and body; the answer is which one it is, from 1. */
+  /** Counts a request with this key and body; returns its number for the key, from 1. */
   seen(key: string, body: string): number {
     const row = this.row(key)
     const print = fingerprint(body)
@@ -77,7 +77,7 @@ export class KeyLedger {
     return attempt
   }
 
-  /** Takes the key for this content, unless it was taken before and is still remembered. */
+  /** Accepts the key for this content, unless it was accepted before and is still remembered. */
   accept(key: string, content: string, now: number): "Accepted" | "SameContent" | "OtherContent" {
     const row = this.row(key)
     const print = fingerprint(content)

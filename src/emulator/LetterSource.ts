@@ -6,13 +6,13 @@ import type { ResolvedOptions } from "./EmulatorOptions.ts"
 import type { Listing } from "./Listing.ts"
 import * as Seeded from "./Seeded.ts"
 
-/** A letter in the queue that is no JSON: a text, or a value that cannot be written as JSON. */
+/** A letter in the queue that is not JSON: a text, or a value that cannot be written as JSON. */
 export class InvalidQueue extends Schema.TaggedError<InvalidQueue>()("InvalidQueue", {
   index: Schema.Int,
   problem: Schema.String
 }) {
   override get message(): string {
-    return `letter ${this.index} of the queue is no JSON: ${this.problem}`
+    return `letter ${this.index} of the queue is not JSON: ${this.problem}`
   }
 }
 
@@ -106,7 +106,9 @@ const given = (letters: ReadonlyArray<unknown>): LetterSource => {
   return { size: letters.length, at: (index) => letters[index], payloadsOf: (id) => byId.get(id) ?? [] }
 }
 
-/** As pages will hold it. What cannot be written, a `bigint` or a circle, would fail each page it is on. */
+/**
+ * The letter as pages will hold it. One with a `bigint` or a cycle cannot be written and would fail each page it is on.
+ */
 const readLetter = (entry: unknown): Result.Result<unknown, string> =>
   Result.flatMap(typeof entry === "string" ? LosslessJson.parse(entry) : Result.succeed(entry), (letter) =>
     Result.map(Result.try({ try: () => JSON.stringify(letter), catch: causesOf }), () => letter)

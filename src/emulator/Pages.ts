@@ -4,7 +4,7 @@ import type { ResolvedOptions } from "./EmulatorOptions.ts"
 import type { Listing } from "./Listing.ts"
 import * as Seeded from "./Seeded.ts"
 
-/** How many entries a page holds when nobody asks, and at most, whatever is asked for. */
+/** How many entries a page holds by default, and at most, whatever is asked for. */
 export interface Limits {
   readonly byDefault: number
   readonly most: number

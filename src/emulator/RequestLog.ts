@@ -23,7 +23,7 @@ export class RequestLog {
     this.faultCounts.set(kind, (this.faultCounts.get(kind) ?? 0) + 1)
   }
 
-  /** Counts a request that is no replay; the answer is which one of its kind it is, from 1. */
+  /** Counts a request that is not a replay; returns its number among those of its route and key, from 1. */
   attempt(route: string, key: string): number {
     const name = `${route} ${key}`
     const attempt = (this.attempts.get(name) ?? 0) + 1
@@ -31,7 +31,7 @@ export class RequestLog {
     return attempt
   }
 
-  /** The request's route and key were told to come back at `deadline`, in epoch milliseconds. */
+  /** Notes that requests with this route and key were asked to wait until `deadline`, in epoch milliseconds. */
   askedToWait({ key, route }: FaultedRequest, deadline: number): void {
     this.notBefore.set(`${route} ${key}`, deadline)
   }

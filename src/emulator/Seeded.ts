@@ -1,6 +1,6 @@
 /**
- * Chance without state: a draw is a pure function of a seed and of what it is for. Concurrent requests may arrive in any
- * order and still meet the same fate in every run with the same seed.
+ * Randomness without state: a draw is a pure function of a seed and of what it is for. Concurrent requests may arrive
+ * in any order and still meet the same fate in every run with the same seed.
  */
 
 const round = (hash: number, word: number): number => {

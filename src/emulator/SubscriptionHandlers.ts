@@ -16,11 +16,11 @@ const unknown = (id: string) => Answers.failure(404, `there is no subscription $
 
 const found = (id: string, body: unknown) => (body === undefined ? unknown(id) : Answers.json(200, body))
 
-/** All that a write is answered: what it made of the definition is for `GET` to show. */
+/** The whole answer to a write: only `GET` shows what became of the definition. */
 const receipt = (status: number, { createdDate, id, name, state }: Subscription) =>
   Answers.json(status, { id, name, state, createdDate })
 
-/** A create or an update: read, then looked at and applied without a pause, once a key. */
+/** A create or an update: read, then checked and applied without a pause, once per key. */
 const write = Effect.fnUntraced(
   function* (
     { answeredKeys }: EmulatorState,

@@ -3,7 +3,7 @@ import type { DeliveryStatus, Subscription } from "../domain/Subscription.ts"
 import { type DeliveryOption, statusAfter } from "./Delivery.ts"
 import type { Listing } from "./Listing.ts"
 
-/** The least a subscription can be made of; a whole definition most often. */
+/** The least a subscription can be made of; usually a whole definition. */
 export interface HeldDefinition {
   readonly name: string
   readonly [member: string]: unknown
@@ -52,7 +52,7 @@ export class SubscriptionStore implements Listing {
       name: definition.name,
       state: this.status(held).state,
       createdDate,
-      // A member that no definition has: clients have to live with those.
+      // A member that no definition has: clients have to cope with those.
       organizationId: "org_emulator"
     }
   }
@@ -66,7 +66,7 @@ export class SubscriptionStore implements Listing {
     return this.show(held)
   }
 
-  /** Gives one another definition; `undefined` when there is none of this id, as for all that follow. */
+  /** Replaces the definition of one; `undefined` when there is none of this id, as for all that follow. */
   replace(id: string, definition: HeldDefinition): Subscription | undefined {
     const held = this.held.get(id)
     if (held === undefined) return undefined
@@ -80,7 +80,7 @@ export class SubscriptionStore implements Listing {
     return held === undefined ? undefined : this.show(held)
   }
 
-  /** Tells how delivery is, and counts the question. */
+  /** Returns the state of delivery, and counts the poll. */
   poll(id: string): DeliveryStatus | undefined {
     const held = this.held.get(id)
     if (held === undefined) return undefined

@@ -6,7 +6,7 @@ import { AnswerTooLong } from "../domain/AnswerTooLong.ts"
 import { maxPayloadBytes } from "../domain/ReplayRequest.ts"
 import { BufferedResponse } from "./BufferedResponse.ts"
 
-/** What undici wants to know of a URL. */
+/** What undici needs to know of a URL. */
 interface Target {
   readonly origin: string
   readonly path: string
@@ -19,9 +19,9 @@ type Resume = (effect: Effect.Effect<BufferedResponse, HttpClientError.HttpClien
 type ResponseHeaders = Dispatcher.ResponseData["headers"]
 
 /**
- * An answer is read up to so many bytes. The longest of the contract is a page of letters: this is one of 1,000, twenty times
- * what is asked for by default, with payloads as long as may be and 4 KiB for the rest of each. As text it is shorter than
- * V8's longest string (0x1fffffe8 characters).
+ * The most bytes that are read of an answer. The longest in the contract is a page of letters: this is one of 1,000,
+ * twenty times the default, with payloads of the greatest length and 4 KiB for the rest of each. As text it is shorter
+ * than V8's longest string (0x1fffffe8 characters).
  */
 export const maxAnswerBytes = 1_000 * (maxPayloadBytes + 4_096)
 
@@ -55,7 +55,7 @@ const targetOf = (request: Request, url: URL): Result.Result<Target, HttpClientE
 const invalidUrl = (request: Request, cause: unknown) =>
   new HttpClientError.HttpClientError({ reason: new HttpClientError.InvalidUrlError({ request, cause }) })
 
-/** The body as undici takes it in one piece, `null` when there is none; `undefined` for any other kind. */
+/** The body as undici accepts it in one piece, `null` when there is none; `undefined` for any other kind. */
 const wholeBody = ({ body }: Request): string | Uint8Array | null | undefined => {
   switch (body._tag) {
     case "Empty":
@@ -101,7 +101,7 @@ const makeArrivals = () => {
     try {
       while (next < answers.length) answers[next++]?.()
     } finally {
-      // One of those resumed has thrown: that is not to cost the others their answers.
+      // One of those resumed has thrown: the others must still get their answers.
       if (next < answers.length) setImmediate(handOver, answers.slice(next))
     }
   }
@@ -114,7 +114,9 @@ const makeArrivals = () => {
   }
 }
 
-/** One request in flight. undici calls each of these at most once, but for interim answers and pieces of the body. */
+/**
+ * One request in flight. undici calls each of these at most once, except for interim answers and pieces of the body.
+ */
 class InFlight implements Dispatcher.DispatchHandler {
   readonly #request: Request
   readonly #url: string
@@ -184,7 +186,7 @@ const make = Effect.gen(function* () {
   const target = targets()
   const arrivals = makeArrivals()
 
-  // As with Effect's own clients, what the layer was given holds for its requests, too.
+  // As with Effect's own clients, the context of the layer applies to its requests, too.
   const withLayerContext = (client: HttpClient.HttpClient) =>
     HttpClient.transformResponse(
       client,
@@ -228,12 +230,12 @@ const make = Effect.gen(function* () {
 })
 
 /**
- * An `HttpClient` for calls with small answers: it reads each to its end before it hands it over, on undici's `dispatch`. With
- * `NodeHttpClient.layerUndici`, whose answers can be streamed, `Replay.run` had 0.53 of its letters a second at 1.9 times the CPU
- * time (64 at once, a service that answers at once, 2 cores, median of 7).
+ * An `HttpClient` for calls with small answers: it reads each to its end before it hands it over, on undici's
+ * `dispatch`. With `NodeHttpClient.layerUndici`, whose answers can be streamed, `Replay.run` had 0.53 of its throughput
+ * at 1.9 times the CPU time (64 at once, a service that answers at once, 2 cores, median of 7).
  *
- * An answer longer than `maxAnswerBytes` fails as a `DecodeError` for `AnswerTooLong`, with its status and headers, and its
- * connection is cut. Streams and forms as bodies, and upgrades, go through `NodeHttpClient` and the same connections. Requests
- * get spans and `traceparent` where there is a tracer.
+ * An answer longer than `maxAnswerBytes` fails as a `DecodeError` for `AnswerTooLong`, with its status and headers, and
+ * its connection is cut. Streams and forms as bodies, and upgrades, go through `NodeHttpClient` and the same
+ * connections. Requests get spans and `traceparent` if there is a tracer.
  */
 export const layer: Layer.Layer<HttpClient.HttpClient> = Layer.effect(HttpClient.HttpClient, make)

@@ -12,14 +12,14 @@ const statOf = (pid: number): ReadonlyArray<string> | undefined =>
     ?.replace(/^.*\) /s, "")
     .split(" ")
 
-/** When a process started, in clock ticks since boot (field 22). Absent where there is no such file. */
+/** When a process started, in clock ticks since boot (field 22). Absent if there is no such file. */
 const startOf = (pid: number): string | undefined => statOf(pid)?.[19]
 
-/** It has ended, and nobody has asked how (field 3). */
+/** It has ended, and its parent has not yet collected its status (field 3). */
 const isZombie = (pid: number): boolean => statOf(pid)?.[0] === "Z"
 
 const boot = read(() => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim())
-// Machines may share a name, and so may containers of one machine: neither see each other's processes.
+// Machines may share a name, and so may containers on one machine: neither can see each other's processes.
 const pidNamespace = read(() => readlinkSync("/proc/self/ns/pid"))
 
 const instanceOf = (pid: number): string | undefined => {
@@ -36,7 +36,7 @@ const self: ProcessOwner = {
 const isRunning = (pid: number): boolean =>
   Result.match(
     Result.try({ try: () => process.kill(pid, 0), catch: (error) => error }),
-    // EPERM: it is there, and somebody else's.
+    // EPERM: it is there, and belongs to somebody else.
     {
       onSuccess: () => true,
       onFailure: (error) => !(error instanceof Error && "code" in error && error.code === "ESRCH")

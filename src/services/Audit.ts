@@ -7,17 +7,20 @@ import type { AuditError } from "../domain/ReplayError.ts"
 import * as AuditFile from "./AuditFile.ts"
 import * as AuditVerifier from "./AuditVerifier.ts"
 
-/** Where the final record of each letter, and of each operation on a subscription, goes. A record that is not kept stops what depends on it. */
+/**
+ * Where the final record of each letter, and of each operation on a subscription, goes. If a record cannot be kept,
+ * what depends on it stops.
+ */
 export class Audit extends Context.Service<
   Audit,
   {
     /** Succeeds once the records are kept, in their order: for a file, once they are on disk. */
     readonly record: (records: ReadonlyArray<AuditRecord>) => Effect.Effect<void, AuditError>
-    /** The end of the chain, for those sinks that keep one: noted elsewhere, it shows later that nothing was cut off. */
+    /** The end of the chain, for sinks that keep one: noted elsewhere, it shows later that nothing was cut off. */
     readonly head: Effect.Effect<AuditHead | undefined>
   }
 >()("effect-cxone-eventbridge/services/Audit") {
-  /** Records as structured log entries: what went well at level `Info`, all else at `Warn`. */
+  /** Records as structured log entries: successes at level `Info`, all else at `Warn`. */
   static readonly layerLogger: Layer.Layer<Audit> = Layer.succeed(Audit, {
     record: (records) =>
       Effect.forEach(
@@ -52,9 +55,9 @@ export class Audit extends Context.Service<
 
   /**
    * Records as JSON lines, each with the hash of the one before it: `AuditLine` is their schema, `Audit.verify` checks
-   * them. `record` returns once its line is on disk; lines that wait at the same time share one write and one sync. What
-   * is there is continued. A last line that a crash has cut short is set aside in a file of its own. One process at a time:
-   * a second one is refused.
+   * them. `record` returns once its line is on disk; lines that wait at the same time share one write and one sync. An
+   * existing file is continued. A last line that a crash has cut short is moved to a separate file. One process at a
+   * time: a second one is refused.
    */
   static readonly layerFile = (
     path: string,
@@ -62,7 +65,10 @@ export class Audit extends Context.Service<
   ): Layer.Layer<Audit, AuditError | InvalidConfiguration, Digest.Digest | FileSystem.FileSystem | Path.Path> =>
     Layer.effect(Audit, AuditFile.make(path, options))
 
-  /** Two sinks at once, a file and the log say: a record is kept when the first and then the second have kept it. */
+  /**
+   * Two sinks at once, for example a file and the log: a record is kept once both have kept it, the first before the
+   * second.
+   */
   static readonly layerBoth = <E1, R1, E2, R2>(
     first: Layer.Layer<Audit, E1, R1>,
     second: Layer.Layer<Audit, E2, R2>

@@ -9,7 +9,7 @@ const encoder = new TextEncoder()
 
 const encode = (value: unknown): Result.Result<string, string> =>
   Result.flatMap(Result.try({ try: () => canonicalize(value), catch: String }), (text) =>
-    text === undefined ? Result.fail("it is no JSON") : Result.succeed(text)
+    text === undefined ? Result.fail("it is not JSON") : Result.succeed(text)
   )
 
 const wellFormed = (record: AuditRecord): unknown =>
@@ -21,8 +21,8 @@ const isPlain = (value: unknown): boolean =>
   value === null || (typeof value === "string" ? value.isWellFormed() : Number.isFinite(value))
 
 /**
- * RFC 8785 is how ECMAScript writes strings and numbers, with members sorted by name. The record of a letter is made in
- * that order, and need not be taken apart once more.
+ * RFC 8785 is how ECMAScript writes strings and numbers, with members sorted by name. The record of a letter is already
+ * in that order, and need not be sorted again.
  */
 const isCanonicalAsItIs = (record: AuditRecord): boolean => {
   let last = ""
@@ -33,15 +33,15 @@ const isCanonicalAsItIs = (record: AuditRecord): boolean => {
   return Object.values(record).every(isPlain)
 }
 
-/** A record as RFC 8785 JSON. Half a surrogate pair, which UTF-8 cannot say, becomes U+FFFD. */
+/** A record as RFC 8785 JSON. Half a surrogate pair, which UTF-8 cannot encode, becomes U+FFFD. */
 export const canonical = (record: AuditRecord): Result.Result<string, string> =>
   isCanonicalAsItIs(record)
     ? Result.succeed(JSON.stringify(record))
     : Result.orElse(encode(record), () => encode(wellFormed(record)))
 
-/** Makes the line after a head, and the head it makes. For one line of one chain at a time. */
+/** Makes the line that follows a head, and the new head. One line of one chain at a time. */
 export const appender = (digest: Digest.Digest["Service"]) => {
-  // One for all lines: a buffer of its own costs a line as much as its hash.
+  // Shared by all lines: a buffer for each would cost as much as its hash.
   let buffer = new Uint8Array(1024)
 
   const utf8 = (text: string): Uint8Array => {
@@ -62,7 +62,7 @@ export const appender = (digest: Digest.Digest["Service"]) => {
 
 const decodeLine = Schema.decodeUnknownResult(Schema.fromJsonString(AuditLine.AuditLine))
 
-/** Reads a line and checks it against itself. Fails with what is wrong, in words. */
+/** Reads a line and checks that its hash matches. Fails with a description of what is wrong. */
 export const read = Effect.fnUntraced(function* (digest: Digest.Digest["Service"], bytes: Uint8Array) {
   const parts = AuditLine.split(bytes)
   if (parts === undefined) return Result.fail("it is not a line of an audit")

@@ -22,7 +22,7 @@ export interface AuditFileOptions {
   /** When the file is rotated; never by default. The chain continues across files. */
   readonly rotate?:
     | {
-        /** Once it holds so many bytes. */
+        /** Once it holds this many bytes. */
         readonly bytes?: number | undefined
         /** With the first record of another day, UTC. */
         readonly daily?: boolean | undefined
@@ -49,7 +49,7 @@ export const make = Effect.fnUntraced(function* (
       ? failure(`another run, or another program, writes to it: ${error.message}`, error.hint)
       : failure(causesOf(error))
   )
-  // Closed after all that is done to them below, and before the lease ends.
+  // Closed after everything that is done to them below, and before the lease ends.
   const files = yield* Scope.fork(yield* Effect.scope)
   const resumed = yield* Scope.provide(resume, files)
   let { head } = resumed
@@ -58,7 +58,7 @@ export const make = Effect.fnUntraced(function* (
   /** The file may end in a part of a group that failed. */
   let isTorn = false
   let isUnsynced = false
-  /** What was written and could not be brought to disk later is in doubt, and nothing is to stand behind it. */
+  /** Set when what was written could not be synced: it is in doubt, and nothing may follow it. */
   let broken: AuditError | undefined
   /** Epoch milliseconds of the last look at whether the file has a name. */
   let lookedAt = 0
@@ -85,7 +85,7 @@ export const make = Effect.fnUntraced(function* (
       )
     })
 
-  /** A file that was removed takes all that is written, and keeps none of it. */
+  /** A file that was removed accepts everything that is written, and keeps none of it. */
   const checkNamed = Effect.fnUntraced(function* ({ file }: AuditSegments.Segment) {
     const { nlink } = yield* orFail(file.stat)
     if (!Option.contains(nlink, BigInt(0))) return
@@ -100,7 +100,7 @@ export const make = Effect.fnUntraced(function* (
     if (segment !== undefined) yield* cutBack(segment)
     if (segment !== undefined && isDue(day, segment)) {
       yield* checkNamed(segment)
-      // Asked a second time, a disk that has failed to sync may say that all is well.
+      // After a failed sync, a second one may report success.
       yield* sync(segment)
       yield* rotateSegment(segment, head)
       segment = undefined
@@ -133,7 +133,7 @@ export const make = Effect.fnUntraced(function* (
     yield* orFail(
       Effect.andThen(current.file.writeAll(bytes), durability === "always" ? current.file.sync : Effect.void)
     ).pipe(
-      // At once, which needs no room: nobody may write again, and what is left would look like the work of a crash.
+      // At once, which needs no room: there may be no later write, and what is left would look like a crash.
       Effect.tapError(() => Effect.ignore(cutBack(current)))
     )
     isTorn = false
@@ -163,9 +163,9 @@ export const make = Effect.fnUntraced(function* (
   const record = (records: ReadonlyArray<AuditRecord>): Effect.Effect<void, AuditError> =>
     Effect.suspend(() => {
       const texts = Result.all(records.map(AuditChain.canonical))
-      if (Result.isFailure(texts)) return Effect.fail(failure(`a record is no JSON: ${texts.failure}`))
+      if (Result.isFailure(texts)) return Effect.fail(failure(`a record is not JSON: ${texts.failure}`))
       const unfit = records[texts.success.findIndex((text) => !AuditLine.fits(text))]
-      // Before it comes to a group with those of others.
+      // Rejected before it joins a group with other records.
       return unfit === undefined ? batch.submit(texts.success) : Effect.fail(tooLong(unfit))
     })
 

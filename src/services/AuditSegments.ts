@@ -10,7 +10,7 @@ import * as SyncedFolder from "./SyncedFolder.ts"
 /** The file that is written to. */
 export interface Segment {
   readonly file: FileSystem.File
-  /** Before its scope does. */
+  /** Closes the file before its scope does. */
   readonly close: Effect.Effect<void>
   /** Bytes of whole lines. */
   size: number
@@ -19,14 +19,14 @@ export interface Segment {
 }
 
 /**
- * What has no end that a chain could go on from: a pipe is not even opened until somebody reads it, and `/dev/full` is read
- * for ever.
+ * Files without an end that a chain could continue from: opening a pipe waits until somebody reads it, and reading
+ * `/dev/full` never ends.
  */
 const endless = new Set<FileSystem.File.Type>(["BlockDevice", "CharacterDevice", "FIFO", "Socket"])
 
 /**
- * The files of one audit: the one that is written to, and those that have given way to it, `audit.000000012000.jsonl`
- * beside `audit.jsonl`, each named for the number of its last line.
+ * The files of one audit: the one that is written to, and the full ones before it, `audit.000000012000.jsonl` beside
+ * `audit.jsonl`, each named for the number of its last line.
  */
 export const make = Effect.fnUntraced(function* (sink: string) {
   const fs = yield* FileSystem.FileSystem
@@ -37,7 +37,8 @@ export const make = Effect.fnUntraced(function* (sink: string) {
     new AuditError({ sink, detail, ...(remedy === undefined ? {} : { remedy }) })
   const orFail = Effect.mapError((error: PlatformError.PlatformError) => failure(causesOf(error)))
 
-  // Once: a rename would take a link for the file, and a relative path changes its meaning with the working directory.
+  // Resolved once: a rename would move a link instead of the file, and a relative path changes its meaning with the
+  // working directory.
   const path = yield* orFail(RealPath.make(sink))
   const there = yield* Effect.option(fs.stat(path))
   if (Option.exists(there, ({ type }) => endless.has(type))) {
@@ -61,7 +62,7 @@ export const make = Effect.fnUntraced(function* (sink: string) {
     )
   })
 
-  /** The end of the newest file that has given way, for a file that holds nothing yet. */
+  /** The end of the newest rotated file, for a current file that is still empty. */
   const headBefore = Effect.gen(function* () {
     const names = (yield* orFail(fs.readDirectory(folder))).filter(isEarlier)
     const newest = names.toSorted().at(-1)
@@ -71,7 +72,7 @@ export const make = Effect.fnUntraced(function* (sink: string) {
     return (yield* tailOf(file, Number(size))).head ?? genesis
   })
 
-  /** Opens the file until the scope closes, and makes it where there is none. */
+  /** Opens the file until the scope closes, and creates it if there is none. */
   const open = Effect.gen(function* () {
     const scope = yield* Scope.fork(yield* Effect.scope)
     return yield* Effect.gen(function* () {
@@ -88,7 +89,7 @@ export const make = Effect.fnUntraced(function* (sink: string) {
     }).pipe(Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))))
   }).pipe(Effect.uninterruptible, orFail)
 
-  /** Takes what a crash has left of a line out of the file, and keeps it in one of its own. */
+  /** Moves what a crash has left of a line to a separate file. */
   const setAside = Effect.fnUntraced(function* (segment: Segment, size: number, torn: Uint8Array) {
     const kept = `${path}.torn-${DateTime.formatIso(yield* DateTime.now).replaceAll(":", "-")}`
     yield* Effect.scoped(
@@ -114,7 +115,7 @@ export const make = Effect.fnUntraced(function* (sink: string) {
     return { segment, head: head ?? (yield* headBefore) }
   })
 
-  /** Closes the file and gives it the name of those that are full. What is written next belongs into a new one. */
+  /** Closes the file and renames it as a full one. What is written next goes into a new one. */
   const rotate = Effect.fnUntraced(function* ({ close, file }: Segment, { seq }: AuditHead) {
     const target = paths.join(folder, nameOf(seq))
     if (yield* orFail(fs.exists(target))) {

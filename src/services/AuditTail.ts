@@ -15,7 +15,7 @@ export interface AuditTail {
 
 const newline = 10
 
-/** Lines are some hundred bytes long; where one is longer, more is read. */
+/** Lines are a few hundred bytes long; if one is longer, more is read. */
 const firstWindow = 64 * 1024
 
 const readFrom = Effect.fnUntraced(function* (path: string, offset: number) {
@@ -30,7 +30,7 @@ const readFrom = Effect.fnUntraced(function* (path: string, offset: number) {
   return bytes
 })
 
-/** Finds the end of a chain, to append to it. Fails in words where the file holds something else. Changes nothing. */
+/** Finds the end of a chain, to append to it. Fails with a description if the file holds anything else. Read-only. */
 export const read = Effect.fnUntraced(function* (
   path: string,
   size: number,
@@ -48,7 +48,7 @@ export const read = Effect.fnUntraced(function* (
   if (end === -1) {
     return torn === undefined || AuditLine.isBeginning(torn)
       ? Result.succeed({ size: 0, head: undefined, torn })
-      : Result.fail("it holds something else than an audit")
+      : Result.fail("it holds something other than an audit")
   }
   return Result.mapBoth(yield* AuditChain.read(digest, bytes.subarray(before + 1, end)), {
     onSuccess: ({ hash, seq }) => ({ size: offset + end + 1, head: { seq, hash }, torn }),

@@ -5,7 +5,7 @@ import type { AuditFault, AuditVerification } from "../domain/AuditVerification.
 import { InvalidConfiguration } from "../domain/InvalidConfiguration.ts"
 import * as AuditChain from "./AuditChain.ts"
 
-/** What `Audit.verify` holds the files against, beyond themselves. Heads are SHA-256 in 64 hex digits. */
+/** What `Audit.verify` checks the files against, besides themselves. Heads are SHA-256 in 64 hex digits. */
 export interface VerifyOptions {
   /** The head noted when the audit was written, `auditHead` in a report: shows whether lines up to it were cut off. */
   readonly head?: string | undefined
@@ -25,7 +25,7 @@ const concat = (left: Uint8Array, right: Uint8Array): Uint8Array => {
 
 const decodeNoted = Schema.decodeEffect(NotedHash)
 
-/** What is no hash is of no line, which says nothing about the files. */
+/** What is not a hash matches no line, which would say nothing about the files. */
 const readNoted = (name: keyof VerifyOptions, noted: string | undefined) =>
   noted === undefined
     ? Effect.undefined
@@ -56,7 +56,7 @@ export const verify = Effect.fn("Audit.verify")(function* (
     const read = yield* AuditChain.read(digest, bytes)
     if (Result.isFailure(read)) return read.failure
     const line = read.success
-    // Which number it is in the whole chain is for the files before these to say.
+    // Its number in the whole chain depends on the files before these.
     const expected = lines === 0 && after !== undefined ? { ...head, seq: line.seq - 1 } : head
     const following = AuditChain.follows(expected, line)
     if (Result.isFailure(following)) return following.failure

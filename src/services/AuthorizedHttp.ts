@@ -17,7 +17,7 @@ export interface Authorized {
   readonly routes: HttpApiClient.ForApi<typeof EventBridgeApi>
 }
 
-/** A request of a route that wants a bearer token. */
+/** A request of a route that needs a bearer token. */
 export interface AuthorizedRequest {
   readonly operation: Operation
   /** How long one try may take. */
@@ -38,18 +38,18 @@ interface Authorization extends Authorized {
   readonly secrets: Try["secrets"]
 }
 
-/** However often tokens are revoked under a call, it asks for no more new ones than this. */
+/** A call asks for at most this many new tokens, however often they are revoked. */
 const maxRenewals = 3
 
-/** Calls of the service that want a bearer token: base URL, headers, and what a 401 leads to. */
+/** Calls of the service that need a bearer token: base URL, headers, and what a 401 leads to. */
 export class AuthorizedHttp extends Context.Service<
   AuthorizedHttp,
   {
     readonly call: <A>(call: AuthorizedCall<A>) => Effect.Effect<A, EventBridgeError>
-    /** A request as a probe for calls, with the token of the time it is asked. */
+    /** A request as a probe for calls, with the token current when it is sent. */
     readonly probe: (request: AuthorizedRequest) => NonNullable<Progress["probe"]>
     /**
-     * Gets a token and checks that it has the scopes these calls need, as far as the service tells. Fails before
+     * Gets a token and checks that it has the scopes these calls need, as far as the service reports them. Fails before
      * anything is sent that would only fail later.
      */
     readonly authorize: (operations: ReadonlyArray<Operation>) => Effect.Effect<void, EventBridgeError>
@@ -62,15 +62,16 @@ export class AuthorizedHttp extends Context.Service<
     const httpClient = yield* HttpClient.HttpClient
 
     let current: Authorization | undefined
-    // The service has taken a token of these credentials: one that it refuses later was revoked, also one that is new.
+    // The service has accepted a token of these credentials: one that it refuses later was revoked, even a new one.
     let isAnyTaken = false
 
-    // One text for all requests to a path: the HTTP client finds what it keeps by URL without reading it anew.
+    // The same string for all requests to a path, so that the HTTP client finds what it keeps by URL without parsing
+    // it.
     const absolute = OneEntryCache.make(
       (path) => HttpClientRequest.prependUrl(HttpClientRequest.get(path), config.baseUrl).url
     )
 
-    /** The routes with a token are made once a token, not once a request. */
+    /** The routes with a token are made once per token, not per request. */
     const routesFor = (accessToken: AccessToken): Effect.Effect<Authorization> => {
       const headers = Headers.fromInput({
         accept: "application/json",
@@ -117,7 +118,7 @@ export class AuthorizedHttp extends Context.Service<
               : Effect.fail(new MalformedResponse({ status, detail: read.failure }))
           },
           onFailure: (error) => {
-            // An answer that could not be read: to what is done without its words, such as a receipt, it is a success.
+            // The answer could not be read: to a call that can do without its body, such as a replay, it is a success.
             if (error._tag === "MalformedResponse") {
               return Effect.fromResult(Result.mapError(request.read(""), () => error))
             }

@@ -1,6 +1,6 @@
 import { Deferred, Effect, Latch, type Scope } from "effect"
 
-/** Work on several items at once, and all who wait for it. */
+/** Items that are worked on together, and the signal for everyone who waits for them. */
 interface Group<Item, E> {
   readonly items: Array<Item>
   readonly done: Deferred.Deferred<void, E>
@@ -39,7 +39,7 @@ export const make = Effect.fnUntraced(function* <Item, E>(
     Effect.suspend(() => {
       if (isClosed) return Effect.fail(closed)
       const group = (waiting ??= { items: [], done: Deferred.makeUnsafe() })
-      // Not spread into arguments: a stack holds only so many.
+      // Not spread into arguments, of which the stack holds a limited number.
       for (const item of items) group.items.push(item)
       // Last, as the group may be taken at once.
       wake.openUnsafe()

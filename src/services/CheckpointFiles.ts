@@ -9,9 +9,9 @@ import { RunStore } from "./RunStore.ts"
 import * as SyncedFolder from "./SyncedFolder.ts"
 
 /**
- * Checkpoints as files of a folder, and the leases that keep a second process off a run. A crash or a power cut leaves a
- * value as it was before or as it is after it was written: it is written beside the old one, brought to disk, and then
- * takes its place.
+ * Checkpoints as files of a folder, and the leases that keep a second process off a run. A crash or a power cut leaves
+ * either the old value or the new one: a value is written beside the old one, brought to disk, and then takes its
+ * place.
  */
 export const layer = (
   directory: string
@@ -22,7 +22,7 @@ export const layer = (
 > =>
   Layer.unwrap(
     Effect.map(Path.Path, (paths) => {
-      // Once: a relative path changes its meaning with the working directory.
+      // Resolved once: a relative path changes its meaning with the working directory.
       const folder = paths.resolve(directory)
       return Layer.merge(
         Layer.provide(KeyValueStore.layerFileSystem(folder), Layer.effect(FileSystem.FileSystem, atomicFiles(folder))),
@@ -41,7 +41,7 @@ const isKey = (name: string): boolean =>
     { onSuccess: (isSame) => isSame, onFailure: () => false }
   )
 
-/** A draft as old as that is of a process that has died: one is there for the time it takes to write a file. */
+/** A draft this old belongs to a process that has died: drafts only exist while a file is being written. */
 const draftAgeMillis = 3_600_000
 
 const atomicFiles = Effect.fnUntraced(function* (directory: string) {
@@ -58,7 +58,7 @@ const atomicFiles = Effect.fnUntraced(function* (directory: string) {
       const isOld = (date: Date) => now - date.getTime() > draftAgeMillis
       return fs.stat(draft).pipe(
         Effect.flatMap(({ mtime }) => (Option.exists(mtime, isOld) ? fs.remove(draft) : Effect.void)),
-        // Its owner lives, and has renamed it.
+        // Its owner is alive, and has renamed it.
         Effect.catchIf(
           ({ reason }) => reason._tag === "NotFound",
           () => Effect.void
@@ -72,7 +72,7 @@ const atomicFiles = Effect.fnUntraced(function* (directory: string) {
   const owner = SecureRandom.uuidV7Unsafe()
   let drafts = 0
   const writeFile = (path: string, bytes: Uint8Array) => {
-    // Without the key: the name of a key may be as long as a name can be.
+    // Without the key, whose file name may already have the greatest length.
     const draft = paths.join(directory, `${draftMark}${owner}-${++drafts}`)
     return Effect.scoped(
       Effect.gen(function* () {

@@ -10,8 +10,8 @@ import * as SqlLease from "./SqlLease.ts"
 const table = "cxone_replay_runs"
 
 /**
- * Checkpoints in a database, in the table `cxone_replay_runs`, and in `cxone_replay_leases` the leases that keep a second
- * process off a run, wherever it runs. The tables are made where there are none.
+ * Checkpoints in a database, in the table `cxone_replay_runs`, and in `cxone_replay_leases` the leases that keep a
+ * second process off a run, wherever it runs. The tables are created if they are missing.
  */
 export const layer: Layer.Layer<KeyValueStore.KeyValueStore | RunStore, SqlError.SqlError, SqlClient.SqlClient> =
   // Fresh, or a second database in one application would be given the runs of the first.
@@ -41,8 +41,8 @@ const isTransient = ({ cause }: KeyValueStore.KeyValueStoreError): boolean =>
   SqlError.isSqlError(cause) && cause.isRetryable
 
 /**
- * A checkpoint that could not be written ends its run: not because the database was locked by another run, as SQLite is for
- * each write, or had a connection cut. To write one again is to write the same row.
+ * A checkpoint that cannot be written ends its run, so one is retried when the database was locked by another run, as
+ * SQLite is for each write, or a connection was cut. A retry writes the same row.
  */
 const patient = (store: KeyValueStore.KeyValueStore) =>
   KeyValueStore.make({

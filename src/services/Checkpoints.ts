@@ -19,9 +19,9 @@ export class Checkpoints extends Context.Service<
     readonly acquire: (runId: string) => Effect.Effect<Lease, RunInProgress | CheckpointError, Scope.Scope>
     readonly load: (runId: string) => Effect.Effect<Option.Option<RunCheckpoint>, CheckpointError>
     readonly save: (checkpoint: RunCheckpoint) => Effect.Effect<void, CheckpointError>
-    /** Every run the store holds, the first started first; those that cannot be read last. */
+    /** Every run the store holds, by start time; those that cannot be read last. */
     readonly list: Effect.Effect<ReadonlyArray<StoredRun>, CheckpointError>
-    /** Removes what is kept of a run, also where it cannot be read. Tells whether there was anything. */
+    /** Removes what is kept of a run, even if it cannot be read. Returns whether there was anything. */
     readonly remove: (runId: string) => Effect.Effect<boolean, RunInProgress | CheckpointError | LeaseLost>
   }
 >()("effect-cxone-eventbridge/services/Checkpoints") {
@@ -58,11 +58,11 @@ export class Checkpoints extends Context.Service<
 
     const summaryOf = (runId: string): Effect.Effect<Option.Option<StoredRun>> =>
       Effect.gen(function* () {
-        // Who works on it is asked first: a run that ends in between is then told as completed.
+        // The holder is looked up first: a run that ends in between is then reported as completed.
         const holder = Option.getOrNull(yield* runs.holder(runId))
         return Option.map(yield* load(runId), (checkpoint): StoredRun => summarize(checkpoint, holder))
       }).pipe(
-        // Also where the store refuses this one alone, a file of another user say: it does not hide the others.
+        // Also if the store refuses only this one, for example another user's file: it must not hide the others.
         Effect.catch(({ hint, message }) =>
           Effect.succeedSome<StoredRun>({ runId, state: "unreadable", why: message, hint })
         )
@@ -71,7 +71,7 @@ export class Checkpoints extends Context.Service<
     return Checkpoints.of({
       acquire,
       load,
-      // Its encoding is its own JSON. It is written often, so it is not encoded and checked once more.
+      // A checkpoint is its own encoding. It is written often, so it is not encoded and checked once more.
       save: (checkpoint) =>
         Effect.mapError(values.set(checkpoint.runId, JSON.stringify(checkpoint)), failed(checkpoint.runId)),
       list: Effect.mapError(store.keys, (error) => new CheckpointError({ runId: null, detail: causesOf(error) })).pipe(

@@ -1,8 +1,8 @@
 import { Clock, Duration, Effect, Exit, Fiber, type Scope } from "effect"
 
-/** One effect in flight, to be interrupted at a time. */
+/** One effect in flight, and when to interrupt it. */
 interface Running {
-  /** Milliseconds of the monotonic clock: one that is set back must not give anybody more time. */
+  /** Milliseconds of the monotonic clock: setting a clock back must not give anybody more time. */
   readonly at: number
   readonly fiber: Fiber.Fiber<unknown, unknown>
   isLate: boolean
@@ -10,8 +10,8 @@ interface Running {
 }
 
 /**
- * Those of one duration that are in flight. Not a `Set`: the tables a set has outgrown hold on to what was in them, and
- * once such a table is old, V8 keeps all of that until it next collects the whole heap.
+ * The effects of one duration that are in flight. Not a `Set`: the tables a set has outgrown hold on to what was in
+ * them, and once such a table is old, V8 keeps all of that until it next collects the whole heap.
  */
 class InFlight {
   readonly #slots: Array<Running | undefined> = []
@@ -22,7 +22,7 @@ class InFlight {
     this.#slots[one.slot] = one
   }
 
-  /** Without effect on one that is not there any more. */
+  /** Does nothing if it is no longer there. */
   delete(one: Running): void {
     if (this.#slots[one.slot] !== one) return
     this.#slots[one.slot] = undefined
@@ -37,7 +37,7 @@ class InFlight {
   }
 }
 
-/** Gives effects a time in which to end. */
+/** Gives effects a deadline. */
 export interface Deadlines {
   /**
    * Cuts the effect off when it takes longer, and fails with `orElse` once its finalizers have run. It runs in a fiber of
@@ -52,10 +52,10 @@ export interface Deadlines {
 }
 
 /**
- * Deadlines for effects that are many, of few different durations, and hardly ever late. `Effect.timeout` starts a timer
- * and two fibers for each of them; here those of one duration share one timer, set for the first of them that is still in
- * flight. With `Effect.timeoutOrElse` instead, `Replay.run` had 0.91 of its letters a second (64 at once, a service that answers at
- * once, 2 cores, median of 7).
+ * Deadlines for many effects, of few different durations, that are hardly ever late. `Effect.timeout` starts a timer
+ * and two fibers for each of them; here the effects of one duration share one timer, set for the first of them that is
+ * still in flight. With `Effect.timeoutOrElse` instead, `Replay.run` had 0.91 of its throughput (64 at once, a service
+ * that answers at once, 2 cores, median of 7).
  */
 export const make: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.gen(function* () {
   const clock = yield* Clock.Clock

@@ -80,9 +80,9 @@ export class EventBridgeConfig extends Context.Service<
   /**
    * From the environment: `CXONE_CLIENT_ID`, `CXONE_CLIENT_SECRET`, `CXONE_INSTANCE_URL` or else `CXONE_REGION`,
    * `CXONE_TOKEN_PATH`, `CXONE_SCOPES`, `CXONE_TOPIC_ID`, `MONITORING_WEBHOOK_URL`, `MONITORING_WEBHOOK_SECRET`,
-   * `REGISTRY_WEBHOOK_URL`, `REGISTRY_WEBHOOK_SECRET`, `DESTINATION_OVERRIDE_URL`. All are taken without the whitespace around
-   * them, secrets too: no value of theirs begins or ends in any, while files that hold one tend to end in a newline. What is
-   * missing or wrong is reported all at once. `options` sets what the environment does not.
+   * `REGISTRY_WEBHOOK_URL`, `REGISTRY_WEBHOOK_SECRET`, `DESTINATION_OVERRIDE_URL`. All are trimmed, secrets too: no
+   * valid value begins or ends in whitespace, while files that hold one tend to end in a newline. What is missing or
+   * wrong is reported all at once. `options` sets what the environment does not.
    */
   static readonly layerConfig = (
     options?: Omit<Partial<EventBridgeOptions.EventBridgeOptions>, "clientId" | "clientSecret">

@@ -21,7 +21,7 @@ import type { Transport } from "./Transport.ts"
 
 /** Which page of a list to read. */
 export interface PageRequest {
-  /** Entries a page, at most. */
+  /** Entries per page, at most. */
   readonly limit: number
   /** Absent for the first page. */
   readonly nextPageToken: string | undefined
@@ -33,9 +33,9 @@ export interface SubscriptionPage {
   readonly nextPageToken: string | undefined
 }
 
-/** A replay that the service took. */
+/** A replay that the service accepted. */
 export interface ReplayAnswer {
-  /** Absent when it could not be read: the event was taken all the same. */
+  /** Absent when it could not be read: the event was accepted all the same. */
   readonly receipt: ReplayReceipt | undefined
 }
 
@@ -45,12 +45,12 @@ export interface SubscriptionWrite {
   readonly idempotencyKey: string
 }
 
-/** The calls of the service, typed. Each fails with `EventBridgeError` after the retries due. */
+/** The calls of the service, typed. Each fails with `EventBridgeError` once no further retry is due. */
 export class EventBridgeHttp extends Context.Service<
   EventBridgeHttp,
   {
     /**
-     * Gets a token and checks that it has the scopes these calls need, as far as the service tells. Fails before
+     * Gets a token and checks that it has the scopes these calls need, as far as the service reports them. Fails before
      * anything is sent that would only fail later.
      */
     readonly authorize: (operations: ReadonlyArray<Operation>) => Effect.Effect<void, EventBridgeError>
@@ -82,7 +82,7 @@ export class EventBridgeHttp extends Context.Service<
         })
     )
 
-    // The letters of a queue are of one topic, as a rule.
+    // The letters of a queue usually belong to one topic.
     const pathTo = OneEntryCache.make((topicId) =>
       Result.map(decodeReplayParams({ topicId }), (params) => urls.deadLetters.replay({ params }))
     )
@@ -94,7 +94,7 @@ export class EventBridgeHttp extends Context.Service<
       })
     )
 
-    // Made by the thousand, of what `ReplayRequest.build` has checked: the derived client would check and encode it again.
+    // Made by the thousand, from what `ReplayRequest.build` has checked: the derived client would check it again.
     const replay = (request: ReplayRequest) =>
       call({
         operation: "ReplayEvent",
@@ -205,7 +205,7 @@ const page = ({ limit, nextPageToken }: PageRequest) => ({
   ...(nextPageToken === undefined ? {} : { nextPageToken })
 })
 
-/** A call's span tells which subscription it is about. */
+/** Notes on a call's span which subscription it is about. */
 const about = <A, E, R>(self: Effect.Effect<A, E, R>, id: string): Effect.Effect<A, E, R> =>
   Effect.andThen(Effect.annotateCurrentSpan("cxone.subscription.id", id), self)
 
@@ -217,7 +217,7 @@ const decodeReplayParams = Schema.decodeUnknownResult(Schema.Struct({ topicId: P
 
 const contentType = "application/json"
 
-/** Made in one step: each that `HttpClientRequest` offers copies the headers once more. */
+/** Made in one step: each of `HttpClientRequest`'s combinators would copy the headers once more. */
 const replayRequest = (path: string, { body: json, idempotencyKey }: ReplayRequest) => {
   const body = HttpBody.text(json, contentType)
   const headers = Headers.fromRecordUnsafe({
@@ -228,7 +228,7 @@ const replayRequest = (path: string, { body: json, idempotencyKey }: ReplayReque
   return HttpClientRequest.makeWith("PUT", path, UrlParams.empty, Option.none(), headers, body)
 }
 
-/** Reads JSON of a shape; what is wrong with it is told in words. */
+/** Reads JSON by its schema; fails with a description of what is wrong. */
 const reader = <A>(schema: Schema.ConstraintDecoder<A>) => {
   SchemaJITCompiler.enable(schema.ast)
   const decode = Schema.decodeUnknownResult(schema)
@@ -236,12 +236,12 @@ const reader = <A>(schema: Schema.ConstraintDecoder<A>) => {
     Result.flatMap(LosslessJson.parse(body), (json) => Result.mapError(decode(json), (error) => error.message))
 }
 
-/** Nothing, as the contract has it, or JSON that nobody needs. A page of whoever answers in the service's place is neither. */
+/** Nothing, as the contract says, or JSON that nobody needs. A page from whatever answers in its place is neither. */
 const readNothing = (body: string): Result.Result<void, string> =>
   body === "" ? Result.void : Result.map(LosslessJson.parse(body), () => undefined)
 
 const readReceipt = reader(ReplayReceipt)
-/** The event was taken, whatever the receipt looks like. */
+/** The event was accepted, whatever the receipt looks like. */
 const readAnswer = (body: string): Result.Result<ReplayAnswer, string> =>
   Result.succeed({ receipt: Result.getOrUndefined(readReceipt(body)) })
 const readLetters = reader(DeadLetterPage.DeadLetterPageBody)

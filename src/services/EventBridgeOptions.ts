@@ -29,13 +29,13 @@ export interface EventBridgeOptions {
   readonly destinations?:
     | { readonly [List in keyof DestinationPolicy]?: DestinationPolicy[List] | undefined }
     | undefined
-  /** Told of each letter that was sent. https, except on loopback. */
+  /** Notified of each letter that was sent. https, except on loopback. */
   readonly monitoringUrl?: string | undefined
-  /** Signs what the monitoring webhook is told: `whsec_` and the base64 of 24 to 64 bytes. Unsigned by default. */
+  /** Signs what the monitoring webhook is sent: `whsec_` and the base64 of 24 to 64 bytes. Unsigned by default. */
   readonly monitoringSecret?: Redacted.Redacted | undefined
-  /** Told of each change of a subscription's state. https, except on loopback. */
+  /** Notified of each change of a subscription's state. https, except on loopback. */
   readonly registryUrl?: string | undefined
-  /** Signs what the registry is told, like `monitoringSecret`. A secret of its own: who holds one could pass for us. */
+  /** Signs what the registry is sent, like `monitoringSecret`. A separate one: whoever holds it can impersonate us. */
   readonly registrySecret?: Redacted.Redacted | undefined
   /** Event types and operators beyond those this library knows: the service may add some. */
   readonly vocabulary?: { readonly [List in keyof Vocabulary]?: Vocabulary[List] | undefined } | undefined
@@ -49,11 +49,11 @@ export interface EventBridgeOptions {
         readonly maxRetryAfter?: Duration.Input | undefined
       }
     | undefined
-  /** So many requests in so much time, over all calls; unlimited by default. */
+  /** At most `limit` requests per `window`, over all calls; unlimited by default. */
   readonly rateLimit?: { readonly limit: number; readonly window: Duration.Input } | undefined
   readonly breaker?:
     | {
-        /** Failed tries in a row that open the breaker. Default 10, more than one call makes. */
+        /** Failed tries in a row that open the breaker. Default 10, more tries than one call makes. */
         readonly failures?: number | undefined
         /** How long a call waits for the breaker to close, or for its turn under a rate limit, before it gives up. Default 5 min. */
         readonly maxWait?: Duration.Input | undefined
@@ -86,7 +86,7 @@ const isSafeUrl = (value: string): boolean => {
   return protocol === "https:" || (protocol === "http:" && /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname))
 }
 
-// Paths are appended to it as it stands: what a parser drops, a "#" with nothing behind it or a space at the end, would part them.
+// Paths are appended to it as it stands: a "#" or a space at its end, which a parser would drop, would come in between.
 const isBaseUrl = (value: string): boolean => isSafeUrl(value) && !/^[\s\p{Cc}]|[\s\p{Cc}]$|[?#]/u.test(value)
 
 const required = (message: string) =>

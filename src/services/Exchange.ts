@@ -20,7 +20,7 @@ export interface Answer {
 export interface Try {
   readonly operation: Operation
   readonly timeout: Duration.Duration
-  /** Taken out of whatever the service says in a failure, should it repeat them. */
+  /** Removed from whatever the service says in a failure, in case it repeats them. */
   readonly secrets: ReadonlyArray<Redacted.Redacted>
   readonly send: Effect.Effect<
     HttpClientResponse.HttpClientResponse,
@@ -33,7 +33,7 @@ export interface Try {
  * the same request was sent before.
  */
 export const make = Effect.fnUntraced(function* (options: {
-  /** The one that `health` goes by, and that requests are timed by. */
+  /** The clock that `health` uses, and that requests are timed by. */
   readonly steadyClock: Clock.Clock
   readonly health: ServiceHealth
   readonly maxRetryAfter: Duration.Duration
@@ -47,14 +47,14 @@ export const make = Effect.fnUntraced(function* (options: {
     { operation, secrets }: Try,
     { body, response }: { readonly body: string; readonly response: HttpClientResponse.HttpClientResponse }
   ) => {
-    // A date is one of the clock that people set.
+    // A date refers to the wall clock.
     const retryAfter = RetryAfter.ofHeaders(response.headers, clock.currentTimeMillisUnsafe())
     // Capped as for the calls: a probe is waited for by all of them, and one that asks for hours would hold them for hours.
     if (Option.isSome(retryAfter)) {
       const pause = Duration.toMillis(Duration.min(retryAfter.value, maxRetryAfter))
       health.notePause(operation, steadyClock.currentTimeMillisUnsafe() + pause)
     }
-    // Before as well as after: where the body is cut, part of a secret would be left.
+    // Before as well as after: cutting the body could leave part of a secret.
     const detail = scrub(Failure.detailOfBody(scrub(body, secrets)), secrets)
     return Failure.ofAnswer(operation, { status: response.status, detail, retryAfter }, maxRetryAfter)
   }
@@ -94,14 +94,14 @@ export const make = Effect.fnUntraced(function* (options: {
 interface Received {
   readonly response: HttpClientResponse.HttpClientResponse
   readonly body: string
-  /** Why it is no success, whatever its status. */
+  /** Why it is not a success, whatever its status. */
   readonly fault?: TryReason
 }
 
 /**
- * A success that is none: from elsewhere, as `fetch` follows redirects by itself and a login page takes no event; or in bytes
- * that are no UTF-8, which come as U+FFFD: an event with them would go out changed, and nobody would know. Where there is a
- * U+FFFD, the bytes tell whether it was sent.
+ * Why a success does not count: it is from elsewhere, as `fetch` follows redirects by itself and a login page accepts
+ * no event; or it is not in UTF-8, and other bytes are read as U+FFFD: an event with them would go out changed, and
+ * nobody would know. If there is a U+FFFD, the bytes show whether it was sent.
  */
 const faultOf = ({
   body,
@@ -129,8 +129,9 @@ const receive = (
   })
 
 /**
- * Where `fetch` has followed a redirect to, without the query, which may be anybody's secret. Its word counts, not the answer's
- * URL alone: a client that rewrites URLs has answers from elsewhere, too. Back where it began it has come to the service.
+ * Where `fetch` has followed a redirect to, without the query, which may hold a secret. The answer's URL alone does not
+ * show one: a client that rewrites URLs has answers from elsewhere, too. A redirect that leads back to where the request
+ * was sent has reached the service.
  */
 const redirectedTo = (response: HttpClientResponse.HttpClientResponse): string | undefined => {
   const isRedirected = Option.exists(HttpClientResponse.toWeb(response), ({ redirected }) => redirected)
@@ -144,7 +145,7 @@ const redirectedTo = (response: HttpClientResponse.HttpClientResponse): string |
 const isUtf8 = (bytes: ArrayBuffer): boolean =>
   Result.isSuccess(Result.try(() => new TextDecoder("utf-8", { fatal: true }).decode(bytes)))
 
-/** The answer within the failure of a client that fails for a status, as the application's does after `filterStatusOk`. */
+/** The answer within the failure of a client that fails because of a status, as one with `filterStatusOk` does. */
 export const answerWithin = <E extends HttpClientError.HttpClientError | Schema.SchemaError>(
   error: E
 ): Effect.Effect<HttpClientResponse.HttpClientResponse, E> =>
@@ -160,7 +161,7 @@ const receiving = {
 
 const isSuccess = (status: number): boolean => status >= 200 && status < 300
 
-/** An answer that was too long to be read, without its body: an answer all the same, and no longer one for being asked again. */
+/** An answer that was too long to be read, without its body: still an answer, which asking again would not shorten. */
 export const tooLong = (
   error: HttpClientError.HttpClientError | Schema.SchemaError
 ): { readonly detail: string; readonly response: HttpClientResponse.HttpClientResponse } | undefined => {
@@ -171,7 +172,7 @@ export const tooLong = (
 
 const late = (timeout: Duration.Duration) => new NetworkFailure({ detail: `none within ${Duration.format(timeout)}` })
 
-/** What a service that repeats what it was sent may say: the secret as it is, as in a form, in a URL, or in JSON. */
+/** The spellings in which a service may repeat a secret: as it is, as in a form, in a URL, or in JSON. */
 const spellings = (secret: string): ReadonlyArray<string> => [
   secret,
   new URLSearchParams([["", secret]]).toString().slice(1),

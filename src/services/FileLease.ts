@@ -7,13 +7,13 @@ import { isGone, ProcessIdentity, ProcessOwner } from "./ProcessIdentity.ts"
 
 /** A lease on a path. */
 export interface FileLease extends LeaseKeeper.Lease {
-  /** Leaves no trace of the lease: when what it was for has been removed. Ends the lease. */
+  /** Ends the lease and leaves no trace of it, for when what it was for has been removed. */
   readonly discard: Effect.Effect<void, LeaseLost | PlatformError.PlatformError>
 }
 
-// A lease on `path` is a folder beside it that holds files with numbers, and the highest number is the lease. It is taken
-// over, and renewed, by creating the next number, which only one process can do: whoever judged by an older listing,
-// however late, finds that number taken. A file never changes; its age is what tells that the owner still lives.
+// A lease on `path` is a folder beside it that holds files with numbers, and the highest number is the lease. It is
+// taken over, and renewed, by creating the next number, which only one process can do: whoever acts on an outdated
+// listing, however late, finds that number taken. A file never changes; its age shows whether the owner is still alive.
 
 /** What a file says; `id` differs between any two leases. */
 const Content = Schema.fromJsonString(Schema.Struct({ id: Schema.String, owner: ProcessOwner, since: Schema.String }))
@@ -36,7 +36,7 @@ const isTag =
     error.reason._tag === tag
 const isNotFound = isTag("NotFound")
 
-/** What was listed is not what is there any more. */
+/** What was listed is no longer there. */
 const isRace = (error: LeaseHeld | LeaseKeeper.Overtaken | PlatformError.PlatformError): boolean =>
   error._tag === "Overtaken" || (error._tag === "PlatformError" && isNotFound(error))
 
@@ -47,7 +47,7 @@ const numbered = (name: string): Numbered | undefined => {
   return digits === undefined ? undefined : { number: Number(digits), isReleased: suffix !== undefined }
 }
 
-/** Where both `7` and `7.released` are there, `claim` is about to withdraw `7`. */
+/** If both `7` and `7.released` are there, `claim` is about to withdraw `7`. */
 const latest = ({ folder, fs }: Place) =>
   Effect.map(fs.readDirectory(folder), (names) =>
     names
@@ -59,7 +59,7 @@ const latest = ({ folder, fs }: Place) =>
       })
   )
 
-/** Who holds the latest number, by what is known of its owner; by the age of the file, as of `now`, where nothing is. */
+/** Who holds the latest number, by what is known of its owner, or else by the age of the file as of `now`. */
 const holderOf = Effect.fnUntraced(function* ({ folder, fs }: Place, { isReleased, number }: Numbered, now: number) {
   if (isReleased) return Option.none<LeaseHolder>()
   const file = `${folder}/${number}`
@@ -82,7 +82,7 @@ const holderOf = Effect.fnUntraced(function* ({ folder, fs }: Place, { isRelease
 
 const draftEnd = ".draft"
 
-/** A file with the content of a lease, of which only a number makes one. */
+/** A file with the content of a lease, which becomes one only under a number. */
 const draft = <A, E, R>(
   { folder, fs }: Place,
   content: string,
@@ -97,16 +97,16 @@ const draft = <A, E, R>(
     )
   })
 
-/** Creates a file, whole at once, where there is none of that name. */
+/** Creates a file, complete from the start, unless there is one of that name. */
 const create = ({ fs }: Place, content: string, from: string, file: string) =>
   fs.link(from, file).pipe(
     Effect.catchIf(
       (error) => !isNotFound(error) && !isTag("AlreadyExists")(error),
-      // No links here. A crash can then leave a file without content: nobody knows its owner, and it expires.
+      // No links here: a crash can then leave a file without content, whose owner nobody knows, and which expires.
       () => fs.writeFileString(file, content, { flag: "wx" })
     ),
     Effect.as(true),
-    // It can be our own, from a try of which the answer was lost or what followed failed.
+    // It can be our own, from a try whose answer was lost or whose next step failed.
     Effect.catchIf(isTag("AlreadyExists"), () => Effect.map(fs.readFileString(file), (text) => text === content))
   )
 
@@ -120,12 +120,12 @@ const claim = Effect.fnUntraced(function* (at: Place, content: string, from: str
   const confirm = Effect.gen(function* () {
     const names = yield* fs.readDirectory(folder)
     const later = names.map(numbered).filter((found) => found !== undefined && found.number >= number)
-    // The number, or a later one, had been in use before: what led here was an older listing.
+    // The number, or a later one, had been in use before: we acted on an outdated listing.
     if (later.some((found) => found?.number !== number || found.isReleased)) return yield* new LeaseKeeper.Overtaken()
     return names
   })
   const names = yield* Effect.tapError(confirm, () => Effect.ignore(fs.remove(file, { force: true })))
-  // The number before stays: a listing that goes on right now may miss what is created meanwhile, and must not end empty.
+  // The number before stays: a listing in progress may miss what is created meanwhile, and must not come out empty.
   const isOver = (name: string) => {
     const found = numbered(name)
     return found === undefined ? name.endsWith(draftEnd) && `${folder}/${name}` !== from : found.number < number - 1
@@ -136,11 +136,11 @@ const claim = Effect.fnUntraced(function* (at: Place, content: string, from: str
   })
 })
 
-/** Writing a lease took so long that others may take it for expired already: they count from when its file was dated. */
+/** Whether writing a lease took so long that others may already see it as expired: they count from its file's date. */
 const isLate = (startedAt: number) =>
   Effect.map(Clock.currentTimeMillis, (now) => now - startedAt >= Duration.toMillis(LeaseKeeper.renewal))
 
-/** Takes the lease where it is free, and tells the number it has. */
+/** Takes the lease if it is free, and returns its number. */
 const take = Effect.fnUntraced(function* (path: string, at: Place, content: string) {
   const { folder, fs } = at
   yield* Effect.catchIf(fs.makeDirectory(folder), isTag("AlreadyExists"), () => Effect.void)
@@ -166,9 +166,9 @@ const release = ({ folder, fs }: Place, number: number) =>
   Effect.catchIf(fs.rename(`${folder}/${number}`, `${folder}/${number}.released`), isNotFound, () => Effect.void)
 
 /**
- * Holds `path` for this process alone, until the scope closes. Nothing is done to what is at `path`; the lease is the
- * folder `<path>.lease`. A lease whose owner died is taken at once where `ProcessIdentity` can tell, otherwise 30 s after
- * its last renewal.
+ * Holds `path` for this process alone, until the scope closes. What is at `path` is not touched; the lease is the
+ * folder `<path>.lease`. A lease whose owner died is taken at once where `ProcessIdentity` can tell, otherwise 30 s
+ * after its last renewal.
  */
 export const acquire = Effect.fnUntraced(function* (
   path: string
@@ -210,7 +210,7 @@ export const acquire = Effect.fnUntraced(function* (
     ...lease,
     discard: Effect.gen(function* () {
       yield* lease.check
-      // Out of the way in one step: whoever is about to create a number in it creates none.
+      // Moved away in one step, so that whoever is about to create a number in it fails.
       const trash = `${at.folder}.${SecureRandom.uuidV7Unsafe()}`
       yield* at.fs.rename(at.folder, trash)
       isDiscarded = true

@@ -3,7 +3,7 @@ import { Context, Effect, Layer, Result } from "effect"
 import { Digest } from "effect/crypto"
 import { InvalidSubscription } from "../domain/SubscriptionError.ts"
 
-/** What makes a write of a subscription the write it is. */
+/** What identifies a write of a subscription. */
 export interface KeyedWrite {
   readonly method: "POST" | "PUT"
   /** The path written to. */
@@ -16,8 +16,8 @@ export interface KeyedWrite {
 }
 
 /**
- * Idempotency keys of subscriptions: SHA-256 over RFC 8785 JSON of what makes a write what it is. Its retry repeats the
- * key, also from a process started again; any other write has another.
+ * Idempotency keys of subscriptions: SHA-256 over RFC 8785 JSON of what identifies a write. A retry repeats the key,
+ * even from a restarted process; any other write has another.
  */
 export class IdempotencyKeys extends Context.Service<
   IdempotencyKeys,
@@ -46,7 +46,10 @@ export class IdempotencyKeys extends Context.Service<
 
 const encode = (write: KeyedWrite) => Result.try({ try: () => canonicalize(write), catch: String })
 
-/** Half a surrogate pair is what RFC 8785 cannot say. No valid definition has one, but the service may hold one: U+FFFD. */
+/**
+ * RFC 8785 cannot encode half a surrogate pair. No valid definition has one, but one that the service holds becomes
+ * U+FFFD.
+ */
 const wellFormed = (held: unknown): unknown =>
   held === undefined
     ? undefined

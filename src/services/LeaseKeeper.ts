@@ -2,18 +2,18 @@ import { Cause, Clock, Data, Deferred, Duration, Effect, Schedule, type Scope, S
 import { causesOf } from "../domain/Causes.ts"
 import { LeaseLost } from "../domain/Lease.ts"
 
-/** Something held by this process alone, until the scope closes it was acquired in. */
+/** Something held by this process alone, until the scope it was acquired in closes. */
 export interface Lease {
   /** Waits, and fails once the lease is lost. */
   readonly lost: Effect.Effect<never, LeaseLost>
   /**
-   * Fails where the lease is lost: before each step that is for one process only. A lease that was not renewed for as long
-   * as it lasts, because this process was stopped or its machine slept, is renewed first.
+   * Fails if the lease is lost; to be run before each step that only one process may take. A lease that may have
+   * expired, because this process was suspended or its machine slept, is renewed first.
    */
   readonly check: Effect.Effect<void, LeaseLost>
 }
 
-/** A lease of an owner of which nothing is known ends so long after its last sign of life. */
+/** If nothing is known of its owner, a lease expires this long after its last renewal. */
 export const expiryMillis = 30_000
 
 /** A renewal that fails is tried once more; both are over before the lease ends. */
@@ -22,7 +22,7 @@ export const renewal = Duration.millis(expiryMillis / 3)
 /** Another process was quicker. */
 export class Overtaken extends Data.TaggedError("Overtaken") {}
 
-/** Renews a lease as long as the scope is open, and tells when that fails for good. */
+/** Renews a lease as long as the scope is open, and reports when that fails for good. */
 export const keep = Effect.fnUntraced(function* <E extends { readonly _tag: string }>(
   resource: string,
   renew: Effect.Effect<void, E | Overtaken>
@@ -32,7 +32,7 @@ export const keep = Effect.fnUntraced(function* <E extends { readonly _tag: stri
   const { withPermit: oneAtATime } = yield* Semaphore.make(1)
   let renewedAt = clock.currentTimeMillisUnsafe()
 
-  // A clock that was set back does not tell how long it has been.
+  // A clock that was set back does not show how long it has been.
   const isOld = (): boolean => Math.abs(clock.currentTimeMillisUnsafe() - renewedAt) >= expiryMillis
 
   const renewing = Effect.suspend(() => {

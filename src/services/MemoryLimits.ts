@@ -2,8 +2,8 @@ import { Clock, Effect, Layer } from "effect"
 import { CircuitBreaker, RateLimiter } from "effect/persistence"
 import * as SteadyClock from "./SteadyClock.ts"
 
-// Effect's stores in memory go by the clock of whoever asks. Set back, it would keep a circuit open for as long, and let each
-// call of a rate limit wait longer than the one before.
+// Effect's in-memory stores use their caller's clock. Setting it back would keep a circuit open for that much longer,
+// and let each call under a rate limit wait longer than the one before.
 const steadily = Effect.map(Clock.Clock, (clock) => Effect.provideService(Clock.Clock, SteadyClock.make(clock)))
 
 const breakers = Layer.effect(

@@ -4,24 +4,24 @@ import { Metric } from "effect"
 const families = {
   requests: {
     name: "cxone_eventbridge_requests_total",
-    description: "Requests sent to the service, each try of its own; status none where no answer came"
+    description: "Requests sent to the service, counting each try; status none if no answer came"
   },
   requestDuration: {
     name: "cxone_eventbridge_request_duration_seconds",
-    description: "Time from sending a request to the end of its answer, or to giving up, each try of its own"
+    description: "Time from sending a request to the end of its answer, or to giving up, for each try"
   },
   retries: {
     name: "cxone_eventbridge_retries_total",
     description: "Requests that were tries after the first of their call"
   },
-  tokenRefreshes: { name: "cxone_eventbridge_token_refreshes_total", description: "Access tokens asked for" },
+  tokenRefreshes: { name: "cxone_eventbridge_token_refreshes_total", description: "Access tokens requested" },
   breaker: {
     name: "cxone_eventbridge_breaker_state",
     description: "1 for the state the circuit breaker is in, 0 for the others; open: the service is down and calls wait"
   },
   inFlight: {
     name: "cxone_eventbridge_letters_in_flight",
-    description: "Letters in flight: taken up, and not yet recorded with an outcome"
+    description: "Letters in flight: begun, and not yet recorded with an outcome"
   },
   letters: {
     name: "cxone_eventbridge_letters_total",
@@ -33,11 +33,11 @@ const families = {
   },
   auditGroups: {
     name: "cxone_eventbridge_audit_group_records",
-    description: "Audit records that were written as one"
+    description: "Audit records that were written together"
   },
   subscriptions: {
     name: "cxone_eventbridge_subscription_operations_total",
-    description: "Operations on subscriptions, as the audit has them"
+    description: "Operations on subscriptions, as in their audit records"
   },
   webhookDeliveries: {
     name: "cxone_eventbridge_webhook_deliveries_total",

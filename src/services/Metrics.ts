@@ -5,7 +5,7 @@ import type { Operation } from "../domain/Operation.ts"
 import { classificationOf, type ReplayOutcome } from "../domain/ReplayOutcome.ts"
 import { counter, gauge, histogram, names } from "./MetricFamilies.ts"
 
-/** What the circuit breaker does: lets calls through, lets one through to see, or holds them back. */
+/** What the circuit breaker does: lets calls through, lets one through as a test, or holds them back. */
 export type BreakerState = "Closed" | "HalfOpen" | "Open"
 
 /**
@@ -20,15 +20,15 @@ export class Metrics extends Context.Service<
     /** A further try of a call. */
     readonly retry: (operation: Operation) => Effect.Effect<void>
     readonly tokenRefresh: (result: "success" | "failure") => Effect.Effect<void>
-    /** What the circuit breaker has come to. */
+    /** The state the circuit breaker has changed to. */
     readonly breaker: (state: BreakerState) => Effect.Effect<void>
-    /** So many more letters are in flight; with a negative number, fewer. */
+    /** This many more letters are in flight; with a negative number, fewer. */
     readonly inFlight: (letters: number) => Effect.Effect<void>
     /** Letters with their final outcomes. */
     readonly letters: (outcomes: ReadonlyArray<ReplayOutcome>) => Effect.Effect<void>
     /** A page that is settled, and how long that took from when it was opened. */
     readonly page: (millis: number) => Effect.Effect<void>
-    /** An operation on a subscription, as the audit has it. */
+    /** An operation on a subscription, as in its audit record. */
     readonly subscription: (
       operation: SubscriptionAuditRecord["operation"],
       status: SubscriptionAuditRecord["status"]
@@ -138,7 +138,7 @@ const memoized = <K, A>(make: (key: K) => A): ((key: K) => A) => {
   }
 }
 
-/** A status of HTTP's as it is; what is none must not become a series of its own for each number there is. */
+/** A valid HTTP status as it is; any other number must not become a series of its own. */
 const statusOf = (status: number | "none"): string =>
   status === "none" || (status >= 100 && status < 600) ? String(status) : "other"
 

@@ -18,13 +18,13 @@ export interface Notifications {
   /** Hands records over to be sent in the background. Returns at once; what finds no room in the queue is dropped. */
   readonly notify: (records: ReadonlyArray<ReplayAuditRecord>) => Effect.Effect<void>
   /**
-   * Waits until everything is sent, for a limited time, and gives up the rest. Tells what became of all records. The end
-   * of the scope does the same, so that a run that is interrupted loses no more than that.
+   * Waits until everything is sent, for a limited time, and gives up the rest. Returns what became of all records. The
+   * end of the scope does the same, so that a run that is interrupted loses no more than that.
    */
   readonly drain: Effect.Effect<NotificationCounts>
 }
 
-/** What `Notifier.layerWith` may be told. */
+/** Options of `Notifier.layerWith`. */
 export interface NotifierOptions {
   /** Records that may wait. Default 10,000. */
   readonly queueSize?: number | undefined
@@ -37,10 +37,10 @@ export interface NotifierOptions {
 }
 
 /**
- * Tells the monitoring webhook of each letter that was sent. It never slows or fails a replay: what the webhook does not
- * take is a warning and a number in the report. Each record is tried by the policy of every other call. The pauses keep
- * its worker busy, so a webhook that is down gets a few tries a second at most, while the other records wait in the queue
- * for it to come back, as far as there is room.
+ * Notifies the monitoring webhook of each letter that was sent. It never slows or fails a replay: what the webhook does
+ * not accept is a warning and a number in the report. Each record is retried by the same policy as every other call.
+ * The pauses keep its worker busy, so a webhook that is down gets a few tries a second at most, while the other records
+ * wait in the queue for it to come back, as far as there is room.
  */
 export class Notifier extends Context.Service<
   Notifier,
@@ -49,7 +49,7 @@ export class Notifier extends Context.Service<
     readonly start: Effect.Effect<Notifications, never, Scope.Scope>
   }
 >()("effect-cxone-eventbridge/services/Notifier") {
-  /** Tells nobody. */
+  /** Notifies nobody. */
   static readonly layerNoop: Layer.Layer<Notifier> = Layer.succeed(Notifier, {
     start: Effect.succeed({
       notify: () => Effect.void,
@@ -57,7 +57,7 @@ export class Notifier extends Context.Service<
     })
   })
 
-  /** Posts to the configured `monitoringUrl`; without one, tells nobody. */
+  /** Posts to the configured `monitoringUrl`; without one, notifies nobody. */
   static readonly layerWith = (
     options: NotifierOptions
   ): Layer.Layer<Notifier, InvalidConfiguration, EventBridgeConfig | Metrics | HttpClient.HttpClient> =>
@@ -112,7 +112,7 @@ const makeNotifier = Effect.fnUntraced(function* (
   })
   const retrying = RetryPolicy.whileRetryable(retry)
 
-  // The pause the webhook asked for holds for all records: it is not the one record that is too much for it.
+  // The pause the webhook asked for applies to all records: it is not just the one that is too much for it.
   let pausedUntil = 0
   const awaitPause: Effect.Effect<void> = Effect.flatMap(clock.currentTimeMillis, (now) =>
     now < pausedUntil ? Effect.andThen(Effect.sleep(pausedUntil - now), awaitPause) : Effect.void
@@ -135,11 +135,11 @@ const makeNotifier = Effect.fnUntraced(function* (
     let lastFailure: string | undefined
     let deadline: number | undefined
 
-    /** Delivers a record, or tells why not. */
+    /** Delivers a record, or returns why not. */
     const deliver = Effect.fnUntraced(
       function* (record: ReplayAuditRecord, ticket: object) {
         const attempt = yield* prepare({
-          // A process that resumes a run tells of some letters again: to the receiver it is the same message.
+          // A process that resumes a run reports some letters again: to the receiver it is the same message.
           identity: [record.run_id, record.idempotency_key, record.status],
           body: { source: "cxone-eventbridge-replayer", type: "replay_status_update", data: record }
         })
@@ -169,7 +169,7 @@ const makeNotifier = Effect.fnUntraced(function* (
         lastFailure = problem ?? lastFailure
         if (offered === delivered + failed) idle.openUnsafe()
         return metrics.notification(problem === undefined ? "delivered" : "failed").pipe(
-          // One line tells the operator; a line a letter would bury everything else.
+          // One line is enough for the operator; one per letter would bury everything else.
           Effect.andThen(
             problem !== undefined && failed === 1
               ? Effect.logWarning(`the monitoring webhook does not accept records: ${problem}`)

@@ -1,4 +1,4 @@
-/** Keeps what was made last. For what is made of the same text nearly every time: its test is one comparison. */
+/** Keeps the last result, for when the same text comes nearly every time: a lookup is one comparison. */
 export const make = <A>(of: (text: string) => A): ((text: string) => A) => {
   let last: { readonly text: string; readonly made: A } | undefined
   return (text) => {

@@ -12,7 +12,7 @@ export const ProcessOwner = Schema.Struct({
 export type ProcessOwner = typeof ProcessOwner.Type
 
 /**
- * Which process this is, and whether another one still lives: what one has left behind when it died can then be taken at
+ * Which process this is, and whether another one is still alive: what a dead one has left behind can then be taken at
  * once. `effect-cxone-eventbridge/node` knows; by default nothing is known of any other process.
  */
 export const ProcessIdentity = Context.Reference<{
@@ -27,9 +27,9 @@ export const ProcessIdentity = Context.Reference<{
 })
 
 /**
- * Whether what the owner holds is free for others. `isExpired`: it has given no sign of life for as long as it may. One
- * that lives is left what it holds, also when it gives none: it may have been stopped, and continue at any moment. Only of
- * itself a process knows that it would have given one.
+ * Whether what the owner holds is free for others. `isExpired`: the owner has shown no sign of life for as long as is
+ * allowed. One that is alive keeps what it holds even then: it may have been suspended, and can continue at any moment.
+ * Only about itself does a process know that it would have shown one.
  */
 export const isGone = Effect.fnUntraced(function* (owner: ProcessOwner, isExpired: boolean) {
   const { self, stateOf } = yield* ProcessIdentity

@@ -1,8 +1,8 @@
 import { Effect, FileSystem, Path, type PlatformError } from "effect"
 
 /**
- * The one absolute path of a file, by whatever name it is called and wherever the process goes later; of a file that is
- * not there, the one it would be made at. Its folder has to be there.
+ * The canonical absolute path of a file, whatever name it is given and wherever the process changes to later; for a
+ * missing file, where it would be created. Its folder must exist.
  */
 export const make = Effect.fnUntraced(function* (path: string) {
   const fs = yield* FileSystem.FileSystem
@@ -21,7 +21,7 @@ export const make = Effect.fnUntraced(function* (path: string) {
       Effect.catchIf(
         fs.realPath(place),
         ({ reason }) => reason._tag === "NotFound",
-        // Links in a circle are another error. What is no link, and not there, is yet to be made.
+        // Links in a circle are another error. What is neither there nor a link is yet to be made.
         () =>
           Effect.matchEffect(fs.readLink(place), {
             onSuccess: (target) =>

@@ -8,13 +8,13 @@ import { Metrics } from "./Metrics.ts"
 import * as Webhook from "./Webhook.ts"
 import * as WebhookSignature from "./WebhookSignature.ts"
 
-/** The registry webhook: told of each change of a subscription's state. */
+/** The registry webhook: notified of each change of a subscription's state. */
 export class Registry extends Context.Service<
   Registry,
   {
-    /** Whether there is a registry to tell. Without one, `sync` does nothing. */
+    /** Whether there is a registry to notify. Without one, `sync` does nothing. */
     readonly isConfigured: boolean
-    /** Tells the registry, retried by the policy of every other call. Any 2xx is success. */
+    /** Notifies the registry, retried by the same policy as every other call. Any 2xx is success. */
     readonly sync: (subscriptionId: string, state: string) => Effect.Effect<void, RegistrySyncFailed>
   }
 >()("effect-cxone-eventbridge/services/Registry") {
@@ -31,13 +31,13 @@ export class Registry extends Context.Service<
       maxRetryAfter: retry.maxRetryAfter
     })
 
-    // A registry that asks for a pause again and again gets no hours of patience, yet the time that one try may take.
+    // A registry that keeps asking for a pause is not given hours, but at least the time that one try may take.
     const patience = Duration.max(retry.maxRetryAfter, timeouts.default)
 
     const sync = Effect.fn("Registry.sync")(
       function* (subscriptionId: string, state: string) {
         const timestamp = DateTime.formatIso(yield* DateTime.now)
-        // A state that comes back later is told again: the time belongs to what is told.
+        // A state that comes back later is reported again: the time is part of the message.
         const attempt = yield* prepare({
           identity: [subscriptionId, state, timestamp],
           body: { subscriptionId, state, timestamp }

@@ -4,16 +4,16 @@ import type { CheckpointError } from "../domain/ReplayError.ts"
 import type { Lease } from "./LeaseKeeper.ts"
 import { ProcessIdentity } from "./ProcessIdentity.ts"
 
-/** A run that this process alone works on, until the scope closes it was acquired in. */
+/** A run that this process alone works on, until the scope it was acquired in closes. */
 export interface RunLease extends Lease {
-  /** Leaves no trace of the lease: when the run has been removed. Ends the lease. */
+  /** Ends the lease and leaves no trace of it, for when the run has been removed. */
   readonly discard: Effect.Effect<void, LeaseLost | CheckpointError>
 }
 
 /**
- * What a store of runs can do beyond keeping values: keep other processes off a run, and tell where things are.
- * `CheckpointFiles` and `CheckpointSql` provide it with their `KeyValueStore`. Where there is none, runs are kept apart
- * within one layer only.
+ * What a store of runs can do beyond keeping values: keep other processes off a run, and say where things are.
+ * `CheckpointFiles` and `CheckpointSql` provide it with their `KeyValueStore`. Without it, runs are kept apart within
+ * one layer only.
  */
 export class RunStore extends Context.Service<
   RunStore,

@@ -15,10 +15,10 @@ export interface ServiceBreaker {
 }
 
 /**
- * A success after a success tells a breaker nothing, and to ask it for each try left `Replay.run` 0.72 of its letters a second
- * (64 at once, a service that answers at once, 2 cores, median of 7). So it is not asked while the circuit is closed and no try
- * has failed; from the first failure on, until a success, every try goes through it. Where processes share the breaker's store,
- * one that is well learns of the others' trouble by its own first failure.
+ * A success after a success tells a breaker nothing, and asking it for each try left `Replay.run` 0.72 of its
+ * throughput (64 at once, a service that answers at once, 2 cores, median of 7). So it is not asked while the circuit
+ * is closed and no try has failed; from the first failure on, until a success, every try goes through it. Where
+ * processes share the breaker's store, a healthy one learns of the others' trouble at its own first failure.
  */
 export const make = (
   breaker: CircuitBreaker.CircuitBreaker,
@@ -48,7 +48,7 @@ export const make = (
   const throughBreaker = (self: Effect.Effect<Answer, TryReason>) =>
     Effect.suspend(() => {
       const failuresBefore = failures
-      // Noted whatever the breaker does: one whose store fails runs a try and asks nobody what to make of it.
+      // Noted whatever the breaker does: if its store fails, it runs a try without classifying the result.
       const noted = Effect.onExit(self, (exit) => Effect.sync(() => note(exit)))
       return Effect.tap(breaker.execute(noted, { key, classify: outcomeOf }), () =>
         Effect.map(isClosed, (closed) => {

@@ -31,7 +31,7 @@ export class ServiceHealth {
     return Math.max(0, (this.#pauses.get(operation) ?? 0) - now)
   }
 
-  /** Milliseconds since the first failure that no answer followed, counted from `since` where that is later. */
+  /** Milliseconds since the first failure that no answer followed, counted from `since` if that is later. */
   isDownFor(now: number, since = Number.NEGATIVE_INFINITY): number {
     return this.#downSince === undefined ? 0 : now - Math.max(this.#downSince, since)
   }

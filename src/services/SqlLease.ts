@@ -7,8 +7,8 @@ import * as LeaseKeeper from "./LeaseKeeper.ts"
 import { isGone, ProcessIdentity } from "./ProcessIdentity.ts"
 import type { RunLease } from "./RunStore.ts"
 
-// A lease is a row. Each step is one statement that the database makes whole or not at all, in whatever isolation it runs
-// and over whichever connection, and who holds the lease then is asked afterwards. Time is the database's: the only clock
+// A lease is a row. Each step is one statement, which the database executes entirely or not at all, at any isolation
+// level and over any connection; who then holds the lease is queried afterwards. Time is the database's: the only clock
 // that all who share it have in common.
 
 export const table = "cxone_replay_leases"
@@ -63,7 +63,7 @@ const holderIn = ({ host, pid, since }: typeof Row.Type): LeaseHolder => ({ host
 
 const isFree = (row: typeof Row.Type) => isGone(row, row.is_expired === 1)
 
-/** Takes the lease where it is free. Fails with `Overtaken` where somebody else was quicker: the retry then sees who. */
+/** Takes the lease if it is free. Fails with `Overtaken` if somebody else was quicker: the retry then sees who. */
 const take = Effect.fnUntraced(function* (runId: string, leaseId: string, since: string) {
   const sql = yield* client
   const { host, instance, pid } = (yield* ProcessIdentity).self

@@ -1,8 +1,8 @@
 import { type Clock, Effect } from "effect"
 
 /**
- * A clock to wait by. Its milliseconds are of the monotonic clock and say nothing of the date: set back or forward, the clock
- * of the machine makes no wait longer or shorter. For the rest it is the clock it is made of.
+ * A clock to wait by. Its milliseconds are those of the monotonic clock and say nothing about the date: setting the
+ * machine's clock makes no wait longer or shorter. Otherwise it is the clock it is made from.
  */
 export const make = (clock: Clock.Clock): Clock.Clock => {
   const currentTimeMillisUnsafe = (): number => Math.floor(Number(clock.monotonicTimeNanosUnsafe()) / 1e6)

@@ -1,10 +1,10 @@
 import { Effect, type FileSystem, type PlatformError, Scope } from "effect"
 
-/** Windows opens no folders, and sees to their names itself; nor can one be opened that may be written to and not read. */
+/** Windows opens no folders, and takes care of their names itself; nor can an unreadable folder be opened. */
 const cannotBeOpened = ({ reason }: PlatformError.PlatformError): boolean =>
   reason._tag === "BadResource" || reason._tag === "PermissionDenied"
 
-/** Brings the names in a folder to disk, each time it is run, where that can be done; the folder is opened once. */
+/** Brings the names in a folder to disk, each time it is run, if that can be done; the folder is opened once. */
 export const syncer = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, path: string) {
   const scope = yield* Effect.scope
   let folder: FileSystem.File | undefined

@@ -21,19 +21,19 @@ interface Held extends AccessToken {
   readonly expiresAt: number
 }
 
-/** A refresh that failed is not repeated for so long while the old token still serves. */
+/** How long a refresh that failed is not repeated while the old token is still served. */
 const refreshHoldOff = Duration.toMillis("5 seconds")
 
 /**
  * The access token, shared by every call: one request however many fibers ask, refreshed before it ends while the old
- * one is still served. A fiber that is interrupted while it waits takes nobody with it.
+ * one is still served. Interrupting a fiber that waits does not affect the others.
  */
 export class Token extends Context.Service<
   Token,
   {
     readonly get: Effect.Effect<AccessToken, EventBridgeError>
     /**
-     * The service refused this token: the next `get` fetches another. Tells whether it was still the current one; if
+     * The service refused this token: the next `get` fetches another. Returns whether it was still the current one; if
      * not, a newer one is there already and stays.
      */
     readonly invalidate: (token: AccessToken) => Effect.Effect<boolean>
@@ -105,7 +105,7 @@ export class Token extends Context.Service<
         Effect.onExit((exit) => settle(deferred, exit)),
         Effect.forkIn(scope),
         Effect.map((fiber) => {
-          // In a layer that has closed it ends before it begins, and settles nothing: who waits is not to wait forever.
+          // In a layer that has closed it ends before it begins, and settles nothing: nobody must wait forever.
           fiber.addObserver((exit) => void Deferred.doneUnsafe(deferred, exit))
           return deferred
         })

@@ -3,8 +3,8 @@ import { HttpClient } from "effect/http"
 import type { Operation } from "../domain/Operation.ts"
 
 /**
- * Whether somebody gets to see spans: the application provides a tracer and has not switched it off. Without one Effect
- * makes spans all the same, and sends their ids out with each request.
+ * Whether anybody gets to see spans: the application provides a tracer and has not switched it off. Without one Effect
+ * still makes spans, and sends their ids out with each request.
  */
 const isWanted = ({ cache }: Fiber.Fiber<unknown, unknown>): boolean =>
   cache.tracerEnabled && cache.tracer !== undefined

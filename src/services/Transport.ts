@@ -28,7 +28,7 @@ export interface Progress {
   readonly probe: Effect.Effect<Try, EventBridgeError> | undefined
   /** How often its request was sent. */
   tries: number
-  /** A try ended such that the service may have taken the request. */
+  /** A try ended in such a way that the service may have accepted the request. */
   ambiguous: boolean
   /** Rate limits it has met, and those that all calls had met before it. */
   limits: number
@@ -116,7 +116,7 @@ export class Transport extends Context.Service<
       progress.lastFailureAt = clock.currentTimeMillisUnsafe()
     }
 
-    /** Sends once; `orElse` is what a failure leads to, or the circuit being open. */
+    /** Sends once; `orElse` is what a failure, or an open circuit, leads to. */
     const guarded = <E>(
       attempt: Try,
       progress: Progress,
@@ -133,7 +133,7 @@ export class Transport extends Context.Service<
       })
     }
 
-    /** Asks the probe once. A rate limit is an answer, too: who gives it is alive. */
+    /** Asks the probe once. A rate limit is an answer, too: whoever gives it is alive. */
     const ask = (probe: Effect.Effect<Try, EventBridgeError>) =>
       Effect.flatMap(probe, (attempt) =>
         Effect.flatMap(clock.currentTimeMillis, (now) => Effect.sleep(health.pauseFor(attempt.operation, now))).pipe(
@@ -146,8 +146,8 @@ export class Transport extends Context.Service<
       )
 
     /**
-     * Repeats what is held back until it goes through, for up to `maxWait`. Of an outage that is older than the call only
-     * what came after its start counts: a call of today has the patience that those of yesterday have used up.
+     * Repeats what is held back until it goes through, for up to `maxWait`. Of an outage that is older than the call,
+     * only the time since the call began counts: a new call has the patience that earlier ones have used up.
      */
     const untilBack = <A, E extends TryReason | EventBridgeError>(
       attempt: Effect.Effect<A, E | Held>,
@@ -176,7 +176,7 @@ export class Transport extends Context.Service<
         progress
       )
 
-    /** A call without a probe is its own: it is repeated while the breaker is not closed, and what fails does not count. */
+    /** A call without a probe is its own: it is repeated while the breaker is not closed, and failures do not count. */
     const sendProbing = (attempt: Try, progress: Progress) =>
       untilBack(
         guarded(attempt, progress, (error): Effect.Effect<never, TryReason | Held> => {
@@ -198,8 +198,8 @@ export class Transport extends Context.Service<
     }
 
     /**
-     * A limit that others meet as well: the service takes some, and would have taken this one in its turn. Not for a call of
-     * one try: without a pause between tries there is nothing to start over with.
+     * A limit that others meet as well: the service accepts some, and would have accepted this one in its turn. Not for a
+     * call of one try: without a pause between tries there is nothing to start over with.
      */
     const isTurnOfOthers = ({ limits, limitsBefore, previousFailureAt, startedAt }: Progress): boolean =>
       config.retry.maxRetries > 0 &&

@@ -8,16 +8,16 @@ import { answerWithin, tooLong } from "./Exchange.ts"
 import * as Tracing from "./Tracing.ts"
 import * as WebhookSignature from "./WebhookSignature.ts"
 
-/** What a webhook is told. */
+/** A message to a webhook. */
 export interface Message {
-  /** What makes it this message and no other. Its id comes from that, so that a receiver knows it again. */
+  /** What identifies the message. Its id is derived from this, so that a receiver can tell a repeat. */
   readonly identity: ReadonlyArray<string | null>
   readonly body: unknown
 }
 
 /**
- * Posts to a webhook, signed where there is a secret. A message becomes an effect that tries once to deliver it: every try
- * has the same id and the same bytes, with the time and the signature of its own. Any 2xx is success.
+ * Posts to a webhook, signed if there is a secret. A message becomes an effect that tries once to deliver it: every try
+ * has the same id and the same bytes, but its own time and signature. Any 2xx is success.
  */
 export const make = Effect.fnUntraced(function* (options: {
   readonly url: string
@@ -37,7 +37,7 @@ export const make = Effect.fnUntraced(function* (options: {
       Effect.catch(answerWithin),
       // Read to the end, so that the connection can serve the next.
       Effect.tap(({ text }) => text),
-      // Its status is all that is wanted of an answer.
+      // Only the status of an answer matters.
       Effect.catch((error) => {
         const unread = tooLong(error)
         return unread === undefined ? Effect.fail(unanswered(error)) : Effect.succeed(unread.response)

@@ -4,9 +4,9 @@ import { Base64 } from "effect/encoding"
 import { WebhookFailure } from "../domain/WebhookFailure.ts"
 import * as WebhookSecret from "../domain/WebhookSecret.ts"
 
-/** What is signed of a try. */
+/** The parts of a try that are signed. */
 export interface Signed {
-  /** The same for each try of a message. Without a full stop, which ends it in what is signed. */
+  /** The same for each try of a message. Without a full stop, which ends it in the signed text. */
   readonly id: string
   /** Of the try, in epoch seconds. */
   readonly timestamp: number
@@ -14,7 +14,7 @@ export interface Signed {
   readonly body: string
 }
 
-/** Signs as Standard Webhooks has it, version 1: HMAC-SHA-256 over id, time and body. Gives the headers of the try. */
+/** Signs by Standard Webhooks, version 1: HMAC-SHA-256 over id, time and body. Returns the headers of the try. */
 export const make = Effect.fnUntraced(function* (secret: Redacted.Redacted) {
   const mac = yield* Mac.Mac
   const encoder = new TextEncoder()
@@ -39,11 +39,11 @@ export const make = Effect.fnUntraced(function* (secret: Redacted.Redacted) {
   )
 })
 
-/** What cannot be signed is not sent: the receiver would refuse it, or worse, not. */
+/** What cannot be signed is not sent: the receiver would refuse it or, worse, accept it. */
 const unsigned = (why: string) =>
   new WebhookFailure({ detail: `the request could not be signed: ${why}`, isRetryable: false })
 
-/** By the Web Crypto of the platform: every runtime Effect runs on has it. `WebCrypto.layer` gives another. */
+/** By the platform's Web Crypto, which every runtime that Effect runs on has. `WebCrypto.layer` gives another. */
 export const layerWebCrypto: Layer.Layer<Digest.Digest | Mac.Mac> = Layer.merge(
   Digest.layerWebCrypto,
   Layer.provide(Mac.layerWebCrypto, SecureRandom.layerWebCrypto)

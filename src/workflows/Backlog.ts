@@ -16,14 +16,14 @@ export interface QueuedLetter {
   readonly key: string | undefined
 }
 
-/** Letters of keys that are busy are read past, to find others that can go: so many for each that is sent at once. */
+/** How many letters that wait for their key are read past to find others that can go, per letter sent at once. */
 const readAhead = 32
 
 /**
- * Both times the concurrency. With fewer letters ready than `lowMark`, more are announced; with `highMark` letters read that
- * have no outcome and do not wait for their key, reading pauses. These are enough for a service that answers at once: each
- * worker sends several letters while a checkpoint is written or a page is read. Higher marks cost memory, and after a crash
- * more letters count as possibly sent by this run, should somebody else have replayed them meanwhile.
+ * Both are multiplied by the concurrency. When fewer than `lowMark` letters are ready, more are announced; when
+ * `highMark` letters have no outcome and do not wait for their key, reading pauses. These are enough for a service that
+ * answers at once: each worker sends several letters while a checkpoint is written or a page is read. Higher marks cost
+ * memory, and after a crash more letters count as possibly sent by this run, even if somebody else has replayed them.
  */
 const lowMark = 4
 const highMark = 12
@@ -51,7 +51,7 @@ export class Backlog {
     this.#concurrency = concurrency
   }
 
-  /** `heldKeys`: of letters that failed in an earlier process of the run. */
+  /** `heldKeys`: the keys of letters that failed in an earlier process of the run. */
   static make(concurrency: number, heldKeys: ReadonlyArray<string>): Effect.Effect<Backlog> {
     return Effect.map(Queue.unbounded<void, Cause.Done>(), (permits) => new Backlog(permits, concurrency, heldKeys))
   }
@@ -77,12 +77,12 @@ export class Backlog {
     })
   }
 
-  /** All pages are here. */
+  /** All pages have been added. */
   get isComplete(): boolean {
     return this.#isComplete
   }
 
-  /** So many letters are about to be added. They take room from now on. */
+  /** This many letters are about to be added; they take up room from now on. */
   expect(letters: number): void {
     this.#unfinished += letters
     this.#updateRoom()
@@ -112,7 +112,9 @@ export class Backlog {
     this.#endWhenDone()
   }
 
-  /** Ends `take` for all who wait or will: nothing more is to be done. Letters that can go already may still be taken. */
+  /**
+   * Ends `take` for everyone, now and later: there is nothing more to do. Letters that are ready can still be taken.
+   */
   close(): void {
     Queue.endUnsafe(this.#permits)
   }
@@ -124,7 +126,7 @@ export class Backlog {
     if (key !== undefined && admitted === "held") this.#holdBack(letter, key)
   }
 
-  /** It still gets an outcome of its own: as a letter that is not sent. */
+  /** It still gets its own outcome, as a letter that is not sent. */
   #holdBack(letter: QueuedLetter, key: string): void {
     const decided = Result.flatMap(letter.decided, (selected) =>
       Result.fail<LeftOut>({ entry: Result.succeed(selected.letter), skip: Skip.HeldBack({ key }) })

@@ -15,19 +15,19 @@ export interface RunStatus {
   readonly halted: string | null
 }
 
-/** Keeps where a run stands, as it is by the time it is written. */
+/** Saves how far a run has come, as of the moment of writing. */
 export interface CheckpointWriter {
   readonly save: Effect.Effect<void, CheckpointError | LeaseLost>
-  /** Only when the last one is a second old, or older. */
+  /** Saves only if the last checkpoint is at least a second old. */
   readonly saveStale: Effect.Effect<void, CheckpointError | LeaseLost>
-  /** The last one of a run that is complete. */
+  /** Saves the last checkpoint of a completed run. */
   readonly complete: (report: ReplayReport) => Effect.Effect<void, CheckpointError | LeaseLost>
 }
 
-/** What has settled since is tried again after a crash. */
+/** Letters settled since the last checkpoint are tried again after a crash. */
 const staleNanos = 1_000_000_000n
 
-/** One checkpoint is written at a time: a later position never gives way to an earlier one. */
+/** Checkpoints are written one at a time, so that an earlier position never overwrites a later one. */
 export const make = Effect.fnUntraced(function* (options: {
   readonly origin: RunCheckpoint
   readonly lease: Lease
@@ -42,7 +42,7 @@ export const make = Effect.fnUntraced(function* (options: {
   let savedAt = clock.monotonicTimeNanosUnsafe()
 
   const write = (report: ReplayReport | null) =>
-    // Another process may have taken the run over, and resume from what is kept.
+    // Another process may have taken the run over, and would resume from what is saved.
     Effect.flatMap(lease.check, () => {
       const { pageToken, settledPages, startedLetters } = ledger.position
       if (settledPages > keptPages) lastSettledAt = new Date(clock.currentTimeMillisUnsafe()).toISOString()
@@ -61,7 +61,7 @@ export const make = Effect.fnUntraced(function* (options: {
       })
     })
   const batch = yield* Batch.make<ReplayReport | null, CheckpointError | LeaseLost>(
-    // The last word on a run is its report, whoever asked for a mere position after it.
+    // Once a report is to be saved, it is saved even if a plain position was requested after it.
     (asked) => write(asked.findLast((report) => report !== null) ?? null),
     new CheckpointError({ runId: origin.runId, detail: "the run has ended in this process" })
   )

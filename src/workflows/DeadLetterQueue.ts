@@ -8,7 +8,7 @@ import * as PagedList from "./PagedList.ts"
 /** Which dead letters to read. */
 export interface QueueOptions {
   readonly topicId: string
-  /** Letters a page, at most. Default 50. */
+  /** Letters per page, at most. Default 50. */
   readonly pageSize?: number | undefined
   /** The token of the page to begin with; the first page by default. */
   readonly pageToken?: string | undefined
@@ -21,11 +21,11 @@ export class DeadLetterQueue extends Context.Service<
   DeadLetterQueue,
   {
     /**
-     * The pages, empty ones too, in order. While one is worked on the next is fetched, and no more than that. Ends when
-     * a page carries no token, and only then; a token that comes again fails instead of going round for ever.
+     * The pages, empty ones too, in order. While one is being processed the next is fetched, but none beyond it. Ends
+     * only when a page carries no token; a repeated token fails instead of looping for ever.
      */
     readonly pages: (options: QueueOptions) => Stream.Stream<DeadLetterPage, EventBridgeError>
-    /** The entries of all pages: letters, or what is wrong with an entry that is none. */
+    /** The entries of all pages: letters, or what is wrong with an entry that is not one. */
     readonly letters: (
       options: QueueOptions
     ) => Stream.Stream<Result.Result<DeadLetter, UnreadableLetter>, EventBridgeError>

@@ -36,7 +36,7 @@ export type EventBridge =
 /** What it leaves to the application: how to reach the network, where checkpoints are kept, where the audit goes. */
 export type Requirements = Audit | HttpClient.HttpClient | KeyValueStore.KeyValueStore
 
-// SHA-256 by the Web Crypto of the platform: every runtime Effect runs on has it.
+// SHA-256 from the platform's Web Crypto, which every runtime that Effect runs on has.
 const keys = Layer.provide(IdempotencyKeys.layer, Digest.layerWebCrypto)
 
 const services = Layer.mergeAll(Notifier.layer, Registry.layer, Checkpoints.layer, DeadLetterQueue.layer, keys).pipe(
@@ -50,14 +50,14 @@ const services = Layer.mergeAll(Notifier.layer, Registry.layer, Checkpoints.laye
 const whole = Layer.provideMerge(Layer.merge(Replay.layer, Subscriptions.layer), services)
 
 /**
- * Layers are built once by which they are, whatever they are provided with: those above would serve whoever comes second with
- * the configuration of the first. So each configuration builds its own; used in two places, it is one all the same.
+ * Layers are memoized by reference, whatever they are provided with: the ones above would give a second configuration
+ * the services of the first. So each configuration builds its own; one that is used in two places is still built once.
  */
 const configured = <E>(config: Layer.Layer<EventBridgeConfig, E>) =>
   Layer.suspend(() => Layer.fresh(Layer.provideMerge(whole, config)))
 
 /**
- * The whole library in one layer. Several of them, for several tenants say, have nothing in common but what they are provided
+ * The whole library in one layer. Several of them, for example one per tenant, share nothing but what they are provided
  * with. To swap one of its services, compose the services' own layers instead.
  */
 export const EventBridge = {

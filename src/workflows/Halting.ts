@@ -7,7 +7,7 @@ export class Halting {
   readonly #close: () => void
   #cause: HaltCause | undefined
 
-  /** `close` sees to it that no further letter is taken. */
+  /** `close` makes sure that no further letter is taken. */
   constructor(close: () => void) {
     this.#close = close
   }
@@ -22,7 +22,7 @@ export class Halting {
     return this.#begun.await
   }
 
-  /** The first cause is the one reported, except that a failure takes the place of a mere stop. */
+  /** The first cause is the one reported, except that a failure replaces a mere stop. */
   readonly halt = (cause: HaltCause): Effect.Effect<void> =>
     Effect.sync(() => {
       if (this.#cause === undefined || this.#cause._tag === "RunStopped") this.#cause = cause
@@ -30,7 +30,7 @@ export class Halting {
       this.#begun.openUnsafe()
     })
 
-  /** The run is complete all the same: there was nothing left to do. */
+  /** The run is complete after all: there was nothing left to do. */
   dismiss(): void {
     this.#cause = undefined
   }

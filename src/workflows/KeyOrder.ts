@@ -1,6 +1,6 @@
 /**
- * Lets the letters of a key go one after the other, in the order they come. A key takes memory only while a letter of it
- * is in flight, and where one failed and holds back those behind it. Mutable, and of one run only.
+ * Lets the letters of a key go one after the other, in the order they come. A key takes memory only while one of its
+ * letters is in flight, or once one has failed and holds back those behind it. Mutable, and of one run only.
  */
 export class KeyOrder<Item> {
   /** Keys with a letter in flight, and the letters that wait behind it. */
@@ -38,7 +38,7 @@ export class KeyOrder<Item> {
     return next
   }
 
-  /** It failed: those that are not to go, and no later one is. */
+  /** It failed. Returns the letters behind it, which are not to go; nor is any later one. */
   hold(key: string): ReadonlyArray<Item> {
     const behind = this.#busy.get(key) ?? []
     this.#busy.delete(key)

@@ -9,8 +9,8 @@ import type { RunWatch } from "./RunWatch.ts"
 import type * as Settlement from "./Settlement.ts"
 
 /**
- * Outcomes that may wait to be recorded, for each letter that is sent at once; as many are recorded together. With fewer,
- * workers wait for the disk; with more, more letters may be sent and not recorded when the disk is full.
+ * Outcomes that may wait to be recorded, per letter sent at once; that many are recorded together. With fewer, workers
+ * wait for the disk; with more, a full disk leaves more letters sent but not recorded.
  */
 const maxWaiting = 2
 
@@ -86,7 +86,7 @@ export const make = Effect.fnUntraced(function* (run: {
 
   return (reading: Effect.Effect<void>): Effect.Effect<void> =>
     together(sending(reading), settling).pipe(
-      // Those that were cut off, or could not be recorded.
+      // Letters that were cut off, or could not be recorded.
       Effect.ensuring(Effect.suspend(() => countInFlight(-inFlight)))
     )
 })

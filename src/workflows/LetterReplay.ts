@@ -5,12 +5,12 @@ import * as ReplayRequest from "../domain/ReplayRequest.ts"
 import { EventBridgeHttp } from "../services/EventBridgeHttp.ts"
 import type { LeftOut, Selected } from "./LetterSelection.ts"
 
-// Taken out once: `Data.taggedEnum` makes a constructor anew each time it is asked for one.
+// Destructured once: `Data.taggedEnum` makes a new constructor at each access.
 const { Accepted, Duplicate, Exhausted, Rejected, Skipped } = ReplayOutcome
 
 /**
- * Sends a letter and tells what became of it. Fails only with what every other letter would meet as well.
- * `wasInFlight`: an earlier process of the run may have sent it.
+ * Sends a letter and returns its outcome. Fails only for reasons that would stop every other letter too. `wasInFlight`:
+ * an earlier process of the run may have sent it.
  */
 export const make = Effect.gen(function* () {
   const http = yield* EventBridgeHttp
@@ -49,7 +49,7 @@ const failed = (sent: Sent, error: EventBridgeError, wasInFlight: boolean): Repl
   }
 }
 
-/** Failures that every other letter would meet as well: stop, rather than burn them one by one. */
+/** Failures that every other letter would meet too: stop, rather than use up the letters one by one. */
 const concernsAllLetters = ({ operation, reason }: EventBridgeError): boolean =>
   operation === "Token" ||
   reason._tag === "ServiceUnavailable" ||
@@ -69,7 +69,7 @@ export const leftOut = ({ entry, skip }: LeftOut): ReplayOutcome =>
       Skipped({
         eventId: eventId ?? "(none)",
         letter: undefined,
-        // Which attempt it would be is part of what cannot be read.
+        // The attempt, which is part of the key, cannot be read either.
         idempotencyKey: undefined,
         skip
       })

@@ -18,8 +18,8 @@ export interface LeftOut {
 }
 
 /**
- * Decides letter by letter, in queue order, what is sent. Counts what it selects and stops taking letters at the limit:
- * those behind it count as not read. Mutable, and of one run only.
+ * Decides letter by letter, in queue order, what is sent. Counts what it selects and stops at the limit: letters behind
+ * it count as not read. Mutable, and of one run only.
  */
 export class LetterSelection {
   readonly #selection: Selection

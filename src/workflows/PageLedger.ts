@@ -8,7 +8,7 @@ export interface OpenPage {
   readonly index: number
   /** Letters of the run on the pages before it. */
   readonly lettersBefore: number
-  /** So many of its first letters may have been sent by an earlier process of the run. */
+  /** How many of its first letters an earlier process of the run may have sent. */
   readonly wereInFlight: number
   readonly nextPageToken: string | undefined
   readonly tally: ReplayTally
@@ -36,8 +36,8 @@ export class PageLedger {
   /** Letters of settled pages. */
   readonly settled: ReplayTally
   /**
-   * Keys held back by letters of settled pages. Those of unsettled pages are not among them: such a letter is tried again
-   * when the run is resumed, and may not be held back by itself.
+   * Keys held back by letters of settled pages. Those of unsettled pages are not among them: such a letter is tried
+   * again when the run is resumed, and must not be held back by itself.
    */
   readonly heldKeys: Array<string>
   /** All letters with an outcome, those of unsettled pages too. */
@@ -97,7 +97,7 @@ export class PageLedger {
     return opened
   }
 
-  /** So many more letters of open pages are about to be sent, once the position is kept. */
+  /** This many more letters of open pages are about to be sent, once the position is saved. */
   announce(letters: number): void {
     this.#announced += letters
     this.#position = { ...this.#position, startedLetters: Math.max(this.#position.startedLetters, this.#announced) }
@@ -108,12 +108,12 @@ export class PageLedger {
     if (number > this.#taken) this.#taken = number
   }
 
-  /** No further letter is taken: those announced behind the last that was are not sent. */
+  /** No further letter is taken: those announced after the last one taken are not sent. */
   retract(): void {
     this.#position = { ...this.#position, startedLetters: Math.max(this.#startedBefore, this.#taken) }
   }
 
-  /** Takes an outcome, recorded already, and the key it holds back, if any. Settles what it completes. */
+  /** Adds an outcome that is already recorded, and the key it holds back, if any. Settles the pages it completes. */
   add(page: OpenPage, outcome: ReplayOutcome, heldKey?: string): ReadonlyArray<OpenPage> {
     page.tally.add(outcome)
     if (heldKey !== undefined) page.heldKeys.push(heldKey)
@@ -122,7 +122,7 @@ export class PageLedger {
     return page.remaining === 0 ? this.settle() : []
   }
 
-  /** Settles the pages at the front that have nothing left to do, empty ones too. Where there are any, the position has moved. */
+  /** Settles the finished pages at the front, empty ones too. If there are any, the position has moved. */
   settle(): ReadonlyArray<OpenPage> {
     const unfinished = this.#open.findIndex(({ remaining }) => remaining > 0)
     const settled = this.#open.splice(0, unfinished === -1 ? this.#open.length : unfinished)

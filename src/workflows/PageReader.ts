@@ -11,7 +11,7 @@ import type { PageLedger } from "./PageLedger.ts"
 import type { Selection } from "./ReplayOptions.ts"
 import type { RunWatch } from "./RunWatch.ts"
 
-/** Reads the queue of a run ahead of those who send. Both effects are to be run once, beside each other. */
+/** Reads the queue of a run ahead of the senders. Both effects are to be run once, concurrently. */
 export interface PageReader {
   /**
    * Reads from where the run stands to the end of the queue, or to the limit of the run. Pauses while the backlog is full,
@@ -71,8 +71,9 @@ export const make = Effect.fnUntraced(function* (run: {
   }).pipe(Effect.andThen(Queue.end(unannounced)))
 
   /**
-   * That letters may have been sent is kept before the first of them is: after a crash, a 409 for one of them is our own
-   * doing. One checkpoint serves all pages that are there by the time those who send are about to run out of letters.
+   * A checkpoint counts letters as possibly sent before the first of them is sent: after a crash, a 409 for one of them
+   * is then known to be our own doing. One checkpoint serves all pages read by the time the senders are about to run
+   * out of letters.
    */
   const announce = backlog.runsLow.pipe(
     Effect.andThen(Queue.takeAll(unannounced)),
@@ -85,7 +86,7 @@ export const make = Effect.fnUntraced(function* (run: {
     Effect.forever({ disableYield: true }),
     Pull.catchDone(() => {
       backlog.complete()
-      // What has settled so far would not be kept until the next page settles.
+      // Otherwise what has settled so far would not be saved until the next page settles.
       return checkpoint.save
     })
   )

@@ -9,8 +9,8 @@ interface Page {
 }
 
 /**
- * The pages of a list, in order. While one is worked on the next is fetched, and no more than that. Ends when a page
- * carries no token, and only then; a token that comes again fails instead of going round for ever.
+ * The pages of a list, in order. While one is being processed the next is fetched, but none beyond it. Ends only when a
+ * page carries no token; a repeated token fails instead of looping for ever.
  */
 export const pages = <P extends Page>(
   operation: Operation,

@@ -49,26 +49,26 @@ export class Replay extends Context.Service<
   Replay,
   {
     /**
-     * Starts a run for those who want its outcomes one by one, and its report whenever they like. No other process works on
-     * it until its outcomes have ended, or the scope has.
+     * Starts a run whose outcomes are read one by one, and its report at any time. No other process can work on it
+     * until its outcomes have ended or the scope is closed.
      */
     readonly start: (request: RunRequest) => Effect.Effect<ReplayRun.ReplayRun, StartError, Scope.Scope>
-    /** The outcomes of a run, which is stopped when they are pulled no more. */
+    /** The outcomes of a run, which stops when they are no longer pulled. */
     readonly stream: (request: RunRequest) => Stream.Stream<ReplayOutcome, StartError | ReplayHalted>
     /**
-     * Runs to the end of the queue and reports. Letters that failed are in the report, not in the error. Its interruption
-     * stops the run, which takes as long as letters are in flight, within `gracePeriod`.
+     * Runs to the end of the queue and reports. Letters that failed are in the report, not in the error. Interrupting
+     * it stops the run and waits for the letters in flight, up to `gracePeriod`.
      */
     readonly run: (request: RunRequest) => Effect.Effect<ReplayReport, StartError | ReplayHalted>
-    /** Reads the queue and tells what a run would do. Sends nothing. */
+    /** Reads the queue and reports what a run would do. Sends nothing. */
     readonly plan: (
       request: ReplayOptions.ReplayOptions
     ) => Effect.Effect<ReplayPlan, InvalidReplayOptions | DestinationForbidden | EventBridgeError>
-    /** The runs the store holds, the first started first. */
+    /** The runs the store holds, by start time. */
     readonly runs: Effect.Effect<ReadonlyArray<StoredRun>, CheckpointError>
     /**
-     * Removes what is kept of a run that no process works on, also of one that cannot be read. Tells whether there was
-     * anything. Under its id another run can then be started.
+     * Removes what is kept of a run that no process is working on, even if it cannot be read. Returns whether there was
+     * anything. Its id can then be used for another run.
      */
     readonly forget: (runId: string) => Effect.Effect<boolean, RunInProgress | CheckpointError | LeaseLost>
   }

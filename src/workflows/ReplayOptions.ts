@@ -16,11 +16,11 @@ export interface ReplayOptions {
   readonly failureReason?: string | undefined
   /** Only letters this holds for. All by default. */
   readonly select?: ((letter: DeadLetter) => boolean) | undefined
-  /** So many selected letters, then stop. All by default. */
+  /** Stops after this many selected letters. All by default. */
   readonly limit?: number | undefined
   /**
-   * Letters a page, at most. Default 50. Each page is asked for with the token of the one before it: no run is faster than
-   * one page in the time that the service takes for it. More letters at once than a page holds want larger pages.
+   * Letters per page, at most. Default 50. Each page is requested with the token of the one before it, so pages are
+   * read one at a time, however slow the service is. To send more letters at once than a page holds, use larger pages.
    */
   readonly pageSize?: number | undefined
   /** A letter is not replayed beyond this attempt. Default 5. */
@@ -28,8 +28,8 @@ export interface ReplayOptions {
   /** Deliver here instead of the letters' topic. The configured override by default, else none. */
   readonly destination?: string | undefined
   /**
-   * Letters of the same key are sent one after the other, in queue order; others beside them. `undefined` for a letter
-   * that may go at any time. By default all may.
+   * Letters of the same key are sent one after the other, in queue order; different keys in parallel. `undefined` for a
+   * letter that may go at any time. By default all may.
    */
   readonly orderBy?: ((letter: DeadLetter) => string | undefined) | undefined
   /**
@@ -49,8 +49,8 @@ export interface RunIdentity {
   readonly gracePeriod?: Duration.Input | undefined
   /**
    * The run halts when more than this share of the letters failed (rejected or exhausted), of the last 1,000 sent and
-   * from the 100th on. Default 0.5: with a bad batch in the queue a run continues, while a wrong destination or a missing
-   * permission, which fails nearly all, is not found in the morning with every letter burnt. 1 never halts.
+   * from the 100th on. Default 0.5: a run survives a bad batch in the queue, while a wrong destination or a missing
+   * permission, which fails nearly all letters, stops it before every letter has been tried in vain. 1 never halts.
    */
   readonly maxFailureShare?: number | undefined
 }
@@ -61,15 +61,15 @@ const defaultMaxAttempts = 5
 /** The options of a run, complete and checked. */
 export interface Selection {
   readonly options: RunOptions
-  /** The letters the run is for, as far as their content tells. */
+  /** Whether the run is for this letter, judging by its content. */
   readonly includes: (letter: DeadLetter) => boolean
-  /** The key of the letters that it is to be sent after; `undefined` for none. */
+  /** The letter's `orderBy` key; `undefined` if it has none. */
   readonly keyOf: (letter: DeadLetter) => string | undefined
 }
 
 const noKey = () => undefined
 
-/** Out of a payload a key may be of any type, whatever its own type says: equal ones are one text, as a checkpoint keeps it. */
+/** A key taken from a payload may be of any type: equal ones become the same text, which a checkpoint keeps. */
 const keyBy =
   (orderBy: (letter: DeadLetter) => unknown) =>
   (letter: DeadLetter): string | undefined => {
@@ -78,7 +78,7 @@ const keyBy =
     return typeof key === "object" ? JSON.stringify(key) : String(key)
   }
 
-// Options come from flags, files and untyped code, too: each is looked at, whatever its type says.
+// Options also come from flags, files and untyped code: each is checked, whatever its type says.
 
 const unless = (isRight: boolean, issue: string): ReadonlyArray<string> => (isRight ? [] : [issue])
 
@@ -90,10 +90,10 @@ const whole = (name: string, value: number, least: number): ReadonlyArray<string
 
 const isFilled = (value: string): boolean => Predicate.isString(value) && value.trim() !== ""
 
-/** Each wants a connection of its own, of which an address has some 28,000. */
+/** Each needs its own connection, and an address has some 28,000. */
 const maxConcurrency = 10_000
 
-/** Of an id as it stands in the name of a file, of which the longest may have 255 bytes. */
+/** Of an id as encoded in a file name, which may have 255 bytes at most. */
 const maxRunIdLength = 240
 
 const runIdIssues = (runId: string): ReadonlyArray<string> => {
@@ -133,7 +133,7 @@ const topicIssues = (topicId: string | undefined): ReadonlyArray<string> =>
         onFailure: (error) => [`topicId ${error.message}`]
       })
 
-/** What is wrong with the options that say which letters a run is for, but for the topic and the destination. */
+/** What is wrong with the options that say which letters a run is for, except the topic and the destination. */
 const checkSelection = ({
   failureReason,
   limit,

@@ -25,10 +25,10 @@ import * as Settlement from "./Settlement.ts"
 export interface ReplayRun {
   readonly runId: string
   /**
-   * What became of each letter, as it is known and recorded. Fails with `ReplayHalted` when the run stops before the end
-   * of the queue, or with the `EventBridgeError` itself when not even a first page could be read. Whoever ceases to pull
-   * them, or is interrupted, stops the run: that takes as long as letters are in flight, within `gracePeriod`. Pulled for
-   * the first time when the scope it was started in has closed, the run halts as one that was stopped.
+   * The outcome of each letter, once it is known and recorded. Fails with `ReplayHalted` when the run stops before the
+   * end of the queue, or with the `EventBridgeError` itself when not even a first page could be read. No longer pulling
+   * them, or interrupting whoever pulls, stops the run and waits for the letters in flight, up to `gracePeriod`. If
+   * they are first pulled after the scope the run was started in has closed, the run halts as stopped.
    */
   readonly outcomes: Stream.Stream<ReplayOutcome, EventBridgeError | ReplayHalted>
   /** The report as it stands: final once `outcomes` has ended. */
@@ -94,7 +94,7 @@ export const start = Effect.fnUntraced(function* (
     origin.elapsedMillis + Math.round(Number(clock.monotonicTimeNanosUnsafe() - claimedAt) / 1e6)
 
   const why = (): string | undefined =>
-    hasDied ? "a defect ended it, which is in the failure of its outcomes" : halting.cause?.message
+    hasDied ? "it was ended by a defect, which is in the failure of its outcomes" : halting.cause?.message
 
   const makeReport = (status: ReplayReport["status"]) =>
     Effect.map(audit.head, (auditHead): ReplayReport => {
@@ -160,7 +160,7 @@ export const start = Effect.fnUntraced(function* (
 
   const isDone = (): boolean => reader.isAtEnd && ledger.isSettled
 
-  /** A run whose completion is kept is complete, whatever it is asked from then on. */
+  /** Once its completion is saved the run is complete, whatever it is asked to do after that. */
   const complete = Effect.gen(function* () {
     const completed = yield* makeReport("completed")
     yield* checkpoint.complete(completed)
@@ -174,7 +174,7 @@ export const start = Effect.fnUntraced(function* (
     if (halting.cause?._tag === "RunStopped" && isDone()) halting.dismiss()
     ledger.retract()
     if (halting.cause === undefined) yield* Effect.catch(complete, halting.halt)
-    // A run that could not be kept as complete has halted as well, and can perhaps be kept as that.
+    // A run that could not be saved as complete has halted too, and perhaps that can be saved.
     if (halting.cause !== undefined && (reader.isAnyPageRead || isDone())) {
       yield* Effect.catch(checkpoint.save, halting.halt)
     }
@@ -205,14 +205,14 @@ export const start = Effect.fnUntraced(function* (
   const stop = Effect.suspend(() => (final === undefined ? halting.halt(new RunStopped()) : Effect.void))
 
   let working: Fiber.Fiber<unknown> | undefined
-  // Once, however many pull. A fiber of its own: the interruption of whoever pulls does not cut off what is in flight.
+  // Once, however many pull. In its own fiber, so that interrupting whoever pulls does not cut off what is in flight.
   const begin = yield* Effect.cached(
     Effect.map(Effect.forkDetach(Queue.into(work, published)), (fiber) => {
       working = fiber
     })
   )
 
-  /** When nobody pulls any more: what is in flight is awaited, and nobody is left to tell but the log. */
+  /** When nobody pulls any more: waits for what is in flight; only the log is left to report to. */
   const abandon = Effect.gen(function* () {
     if (working === undefined || working.pollUnsafe() !== undefined) return
     yield* stop
@@ -227,7 +227,7 @@ export const start = Effect.fnUntraced(function* (
     yield* stop
     final = yield* makeReport("halted")
   })
-  // Added last, so that it runs while all that the run works with is still there.
+  // Added last, so that it runs while everything the run needs is still there.
   yield* Effect.addFinalizer(() => (working === undefined ? giveUp : abandon))
 
   const outcomes = Stream.unwrap(

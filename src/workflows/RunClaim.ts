@@ -18,7 +18,7 @@ export interface Claimed {
 /** A run to work on, or the report of one that is complete. */
 export type RunClaim = Claimed | { readonly _tag: "Completed"; readonly report: ReplayReport }
 
-/** Claims the run of this id; a new one where there is no id, or no checkpoint under it. */
+/** Claims the run of this id; a new one if there is no id, or no checkpoint under it. */
 export const claim = Effect.fnUntraced(function* (
   identity: Pick<RunIdentity, "runId">,
   options: RunOptions
@@ -32,14 +32,14 @@ export const claim = Effect.fnUntraced(function* (
     return differences.length === 0 ? Effect.void : Effect.fail(new CheckpointMismatch({ runId, differences }))
   }
 
-  // A run that is complete is nobody's any more, and its report there for all.
+  // A completed run needs no claim: anybody may have its report.
   const earlier = Option.getOrUndefined(yield* load)
   if (earlier !== undefined && earlier.report !== null) {
     yield* check(earlier)
     return { _tag: "Completed", report: earlier.report }
   }
   const lease = yield* checkpoints.acquire(runId)
-  // Once more, now that nobody else works on it.
+  // Loaded again, now that nobody else can work on it.
   const saved = Option.getOrUndefined(yield* load)
   if (saved !== undefined) yield* check(saved)
   const checkpoint = saved ?? newRun(runId, options, DateTime.formatIso(yield* DateTime.now))

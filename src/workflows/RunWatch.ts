@@ -10,7 +10,7 @@ import * as Tracing from "../services/Tracing.ts"
 import type { LeftOut, Selected } from "./LetterSelection.ts"
 import type { OpenPage } from "./PageLedger.ts"
 
-/** What those who watch a run get to see: the times of its pages, its letters in flight, and spans where a tracer is. */
+/** What can be observed of a run: the times of its pages, its letters in flight, and spans if there is a tracer. */
 export interface RunWatch {
   /** Runs as part of the run. */
   readonly within: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
@@ -34,7 +34,7 @@ interface Watched {
   readonly span: Tracer.Span | undefined
 }
 
-/** Watches a run. Its span ends with its outcomes, or with the scope where nobody pulls them. */
+/** Watches a run. Its span ends with its outcomes, or with the scope if nobody pulls them. */
 export const start = Effect.fnUntraced(function* (
   runId: string,
   { destination, pageSize, topicId }: RunOptions
@@ -107,7 +107,7 @@ export const start = Effect.fnUntraced(function* (
     const counts = { letters, success, failed, skipped }
     for (const [name, count] of Object.entries(counts)) span.attribute(`cxone.run.${name}`, count)
     span.attribute("cxone.run.status", status)
-    // What is still open was not settled: another process may resume it.
+    // Pages that are still open were not settled: another process may resume them.
     yield* Effect.forEach(Array.from(open.keys()), (page) => close(page, exit), { discard: true })
     span.end(yield* Clock.currentTimeNanos, exit)
   })
@@ -116,7 +116,7 @@ export const start = Effect.fnUntraced(function* (
     within: (effect) => (run === undefined ? effect : Effect.provideService(effect, Tracer.ParentSpan, run)),
     around: (work, report) =>
       run === undefined
-        ? // Off once for the whole run, not again for each request.
+        ? // Switched off once for the whole run, not for each request.
           Tracing.without(work)
         : work.pipe(
             Effect.provideService(Tracer.ParentSpan, run),

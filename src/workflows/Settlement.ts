@@ -19,7 +19,7 @@ export interface Processed {
   readonly outcome: ReplayOutcome
 }
 
-/** Settles a group of letters; answers why the run is to halt after these, if it is. */
+/** Settles a group of letters; returns why the run must halt after these, if it must. */
 export type Settle = (
   group: ReadonlyArray<Processed>
 ) => Effect.Effect<HaltCause | undefined, AuditError | CheckpointError | LeaseLost>
@@ -28,9 +28,8 @@ export type Settle = (
 const maxHeldKeys = 10_000
 
 /**
- * Records what became of letters, and only then lets it count: in the report, for the pages they are of, and for the keys
- * that wait for them. Answers why the run is to halt after these, if it is. Of a group that cannot be recorded nothing
- * counts.
+ * Records outcomes, and only then lets them count: in the report, for their pages, and for the keys that wait for them.
+ * Returns why the run must halt after these, if it must. If a group cannot be recorded, nothing of it counts.
  */
 export const make = Effect.fnUntraced(function* (run: {
   readonly runId: string

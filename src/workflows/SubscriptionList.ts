@@ -13,7 +13,7 @@ export const stream = ({ listSubscriptions }: EventBridgeHttp["Service"]) =>
     undefined
   ).pipe(Stream.flatMap(({ subscriptions }) => Stream.fromIterable(subscriptions)))
 
-/** All of them, each once: where a list moves under its reader, an entry can come on two pages. */
+/** All of them, each once: if the list changes while it is read, an entry can be on two pages. */
 export const all = (http: EventBridgeHttp["Service"]) =>
   Effect.map(Stream.runCollect(stream(http)), (listed): ReadonlyArray<Subscription> =>
     Array.from(new Map(listed.map((subscription) => [subscription.id, subscription])).values())

@@ -12,11 +12,11 @@ export type Subject =
 
 interface Failure {
   readonly message: string
-  /** Of what the service has made all the same. */
+  /** The id of what the service created despite the failure. */
   readonly id?: string
 }
 
-/** Operations that leave something different, should they have been done. */
+/** Operations that change something if they were done. */
 const changing: ReadonlySet<Operation> = new Set(["CREATE", "UPDATE", "DELETE", "SYNC_REGISTRY"])
 
 /** Keeps records of operations on subscriptions, and counts them. */
@@ -56,7 +56,7 @@ export const make = Effect.gen(function* () {
         )
       })
 
-  /** Keeps a record of an operation that fails before it is sent: with what it has to know first. */
+  /** Keeps a record of an operation that fails before it is sent, while reading what it has to know first. */
   const failing =
     (subject: Subject) =>
     <A, E extends Failure>(self: Effect.Effect<A, E>) =>

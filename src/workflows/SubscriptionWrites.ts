@@ -15,7 +15,7 @@ export interface Written {
   readonly idempotencyKey: string
 }
 
-/** A write, and what the service holds after it: as wanted, where it failed otherwise than with 409. */
+/** A write, and what the service holds after it: what was wanted, if the write failed other than with 409. */
 interface Sent {
   readonly answered: Result.Result<Subscription, EventBridgeError>
   readonly held: Option.Option<Subscription>
@@ -23,25 +23,25 @@ interface Sent {
 
 export type WriteError = EventBridgeError | InvalidSubscription | WriteNotApplied | WriteUnconfirmed
 
-/** So many times a write is sent under another key before it is given up. */
+/** How many keys a write is sent under before it is given up. */
 const maxGenerations = 32
 
-/** A 409 may also be about something else than the key, which no other key helps against. */
+/** A 409 may also be about something other than the key; then no other key helps. */
 const maxConflicts = 8
 
 /** The service may take a moment to show what it has done: it is looked at again after 100, 200 and 400 ms. */
 const readBackSchedule = Schedule.exponential("100 millis").pipe(Schedule.upTo({ times: 3 }))
 
-/** After a write that failed a look need not succeed: so long it may take, and what is not seen by then is the failure. */
+/** How long a look at the result of a failed write may take; if nothing is seen by then, the write's failure stands. */
 const lookPatience = "30 seconds"
 
 const resource = "/api/v2/eventbridge/subscriptions"
 
 /**
- * Writes that are read back. The service answers an idempotency key it knows from memory, or with 409, and does nothing, so
- * neither answer shows whether a write was done. Where the service shows that it was not, and only there, the next generation of
- * the key is sent: a second subscription, or a second change, is worse than an error. A failure does not show it either, where
- * a try may have arrived: what the service is then seen to hold was done.
+ * Writes that are read back. The service answers an idempotency key it knows from memory, or with 409, and does
+ * nothing, so neither answer shows whether a write was done. Only if the service shows that it was not, the next
+ * generation of the key is sent: a second subscription, or a second change, is worse than an error. A failure does not
+ * show it either, if a try may have arrived: whatever the service is then seen to hold was done.
  */
 export const make = Effect.gen(function* () {
   const http = yield* EventBridgeHttp
@@ -53,13 +53,13 @@ export const make = Effect.gen(function* () {
       Effect.catchReason("EventBridgeError", "NotFound", () => Effect.succeed(Option.none<Subscription>()))
     )
 
-  /** The subscription after a write: as wanted, or as it still is when there has been time enough. */
+  /** The subscription after a write: as wanted, or as it still is when time is up. */
   const readBack = (id: string, definition: SubscriptionDefinition) =>
     find(id).pipe(
       Effect.repeat({ schedule: readBackSchedule, until: Option.exists((held) => isApplied(held, definition)) })
     )
 
-  /** The subscription of the name: a 409 tells no id. */
+  /** The subscription of that name: a 409 carries no id. */
   const readBackByName = (definition: SubscriptionDefinition) =>
     Effect.map(SubscriptionList.all(http), (held) => {
       const namesakes = held.filter(({ name }) => name === definition.name)
@@ -74,7 +74,7 @@ export const make = Effect.gen(function* () {
       changes: Option.match(held, { onNone: () => [], onSome: (found) => changesBetween(found, definition) })
     })
 
-  /** Sends a write and looks at what came of it: by its id, or by its name where no id is known. */
+  /** Sends a write and looks at what came of it: by its id, or by its name if no id is known. */
   const send = Effect.fnUntraced(function* (
     definition: SubscriptionDefinition,
     knownId: string | undefined,
@@ -93,9 +93,9 @@ export const make = Effect.gen(function* () {
   })
 
   /**
-   * Nothing was made where nothing is held, or where what is held is of those `known` before and has had another name since
-   * it was made. Anything else may be what this write has made, now or before, whatever name and definition the service
-   * gives it: no further one is asked for.
+   * Nothing was created if the service holds nothing, or one that was `known` before under another name. Anything else
+   * may be what this write has created, now or before, whatever name and definition the service gives it: no second one
+   * is requested.
    */
   const create = Effect.fnUntraced(function* (
     definition: SubscriptionDefinition,
@@ -118,7 +118,7 @@ export const make = Effect.gen(function* () {
     }
   })
 
-  /** Not done is what leaves everything as it was; anything else the service has made of it is told, not written over. */
+  /** It was not done if everything is as it was; anything else the service made of it is reported, not overwritten. */
   const update = Effect.fnUntraced(function* (
     before: Subscription,
     definition: SubscriptionDefinition
@@ -147,7 +147,7 @@ export const make = Effect.gen(function* () {
     }
   })
 
-  /** Deletes it. What is gone after a try that may have arrived, this very delete has deleted. */
+  /** Deletes it. If it is gone after a try that may have arrived, this very delete is what deleted it. */
   const remove = (id: string) =>
     Effect.andThen(
       http.authorize(["DeleteSubscription"]),
@@ -166,7 +166,7 @@ export const make = Effect.gen(function* () {
 /** Whether a failure leaves open that the write was done: a try may have arrived, or a success could not be read. */
 const isOpen = ({ ambiguous, reason }: EventBridgeError): boolean => ambiguous || reason._tag === "MalformedResponse"
 
-/** What a look shows; nothing where it fails as well, or takes too long. */
+/** What a look shows; nothing if it fails too, or takes too long. */
 const seen = <A>(look: Effect.Effect<A, EventBridgeError>): Effect.Effect<Option.Option<A>> =>
   Effect.catch(Effect.timeoutOption(look, lookPatience), () => Effect.succeedNone)
 

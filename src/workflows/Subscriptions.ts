@@ -48,18 +48,18 @@ const confirmSchedule = Schedule.min([Schedule.exponential("1 second"), Schedule
 )
 
 /**
- * The life of subscriptions: create, update, delete, and see them deliver; or declare them and let `ensure` or `apply`
- * make it so, as often as they like. Definitions are checked before anything is sent. Its writes take turns.
+ * The life cycle of subscriptions: create, update, delete, and see them deliver; or declare them and let `ensure` or
+ * `apply` make it so, as often as you like. Definitions are checked before anything is sent. Its writes take turns.
  */
 export class Subscriptions extends Context.Service<
   Subscriptions,
   {
     /**
-     * Creates it, unless the service holds it as described. Repeated, also by another process, it is still one subscription,
-     * unless that one was deleted since.
+     * Creates it, unless the service already holds it as described. Repeating this, even in another process, creates no
+     * second subscription, unless the first was deleted since.
      */
     readonly create: (definition: SubscriptionDefinition) => Effect.Effect<Subscription, SubscriptionError>
-    /** Makes it what the definition says. Nothing is written where nothing differs. */
+    /** Makes it match the definition. Writes nothing if nothing differs. */
     readonly update: (id: string, definition: SubscriptionDefinition) => Effect.Effect<Subscription, SubscriptionError>
     readonly get: (id: string) => Effect.Effect<Subscription, EventBridgeError | AuditError>
     readonly list: Stream.Stream<Subscription, EventBridgeError | AuditError>
@@ -67,17 +67,17 @@ export class Subscriptions extends Context.Service<
     /** Creates, updates or leaves alone, by name. */
     readonly ensure: (definition: SubscriptionDefinition) => Effect.Effect<SubscriptionResult, SubscriptionError>
     /**
-     * What would make the service as declared. The definitions come from outside and are checked, all of them. Writes
-     * nothing. With `prune`, what nobody declared is to go.
+     * What has to be done for the service to hold what is declared. The definitions come from outside, and all of them
+     * are checked. Writes nothing. With `prune`, subscriptions that nobody declared are to be deleted.
      */
     readonly plan: (
       definitions: ReadonlyArray<unknown>,
       options?: { readonly prune?: boolean | undefined }
     ) => Effect.Effect<SubscriptionPlan, EventBridgeError | InvalidSubscription | AmbiguousName | QuotaExceeded>
     /**
-     * Does what a plan says, by what the service holds by now: what was deleted behind our back is created again, what
-     * somebody else has created is not created twice, and nothing is deleted that the plan does not list, nor after a
-     * create or an update that failed.
+     * Carries out a plan, given what the service holds by now: what was deleted behind our back is created again, what
+     * somebody else has created is not created twice, and nothing is deleted that the plan does not list, or once a
+     * create or an update has failed.
      */
     readonly apply: (
       plan: SubscriptionPlan
@@ -90,13 +90,13 @@ export class Subscriptions extends Context.Service<
       id: string,
       options?: ConfirmOptions
     ) => Effect.Effect<DeliveryStatus, EventBridgeError | DeliveryNotConfirmed | AuditError>
-    /** Its delivery status whenever it changes, looked at every 5 seconds by default. */
+    /** Its delivery status whenever it changes, polled every 5 seconds by default. */
     readonly watch: (
       id: string,
       options?: { readonly schedule?: Schedule.Schedule<unknown> | undefined }
     ) => Stream.Stream<DeliveryStatus, EventBridgeError>
     /**
-     * Tells the registry; without a `registryUrl` there is none, and nothing is done. A failure is the registry's alone: the
+     * Notifies the registry; does nothing without a `registryUrl`. A failure concerns the registry alone: the
      * subscription is as it was.
      */
     readonly syncRegistry: (
@@ -111,7 +111,7 @@ export class Subscriptions extends Context.Service<
     const registry = yield* Registry
     const writes = yield* SubscriptionWrites.make
     const validate = validator((yield* EventBridgeConfig).vocabulary)
-    // Two writers that look first and then write would each make a subscription of one name.
+    // Two concurrent writers that look first and then write would each create a subscription of the same name.
     const { withPermit: oneAtATime } = yield* Semaphore.make(1)
 
     const held = SubscriptionList.all(http)
@@ -127,7 +127,7 @@ export class Subscriptions extends Context.Service<
         Stream.tap(() => Effect.sync(() => count++)),
         Stream.tapError(({ message }) => keep("FAILED", message)),
         Stream.concat(Stream.fromEffectDrain(Effect.suspend(() => keep("SUCCESS", `${count} subscriptions`)))),
-        // Who has found what he looked for reads no further: nobody is left then whom a failure of the record could stop.
+        // The reader may stop early, having found what it wanted: then a failed record has nobody left to stop.
         Stream.onExit((exit) => {
           if (isKept) return Effect.void
           const kept = Exit.hasInterrupts(exit)
@@ -152,7 +152,7 @@ export class Subscriptions extends Context.Service<
         Effect.map(({ subscription }) => subscription)
       )
 
-    /** Tells what it has changed: nothing, where somebody else was quicker. */
+    /** Returns what it has changed: nothing, if somebody else was quicker. */
     const updateValid = (current: Subscription, definition: SubscriptionDefinition) => {
       const changes = changesBetween(current, definition)
       return changes.length === 0
@@ -179,7 +179,7 @@ export class Subscriptions extends Context.Service<
       writes.remove(id).pipe(recorded({ operation: "DELETE", id }, () => ({ details: "deleted" })))
     )
 
-    /** Gone already is as good as deleted. */
+    /** Already gone is as good as deleted. */
     const removeIfHeld = (id: string) =>
       Effect.as(writes.remove(id), true).pipe(
         Effect.catchReason("EventBridgeError", "NotFound", () => Effect.succeed(false)),
@@ -220,7 +220,7 @@ export class Subscriptions extends Context.Service<
       const definition = yield* Effect.fromResult(validate.one(input))
       const { name } = definition
       const known = yield* failing({ operation: "CREATE", name })(held)
-      // Its key keeps it one for as long as the service remembers that, and no longer.
+      // The key prevents a second one only for as long as the service remembers it.
       const made = known.find((one) => one.name === name && changesBetween(one, definition).length === 0)
       if (made !== undefined) {
         yield* unchanged("CREATE", made)
@@ -287,7 +287,7 @@ export class Subscriptions extends Context.Service<
       registry.isConfigured
         ? registry.sync(subscriptionId, state).pipe(
             recorded({ operation: "SYNC_REGISTRY", id: subscriptionId }, () => ({
-              details: `told of state ${state}`
+              details: `notified of state ${state}`
             }))
           )
         : Effect.void

@@ -70,7 +70,7 @@ describe("EventBridgeApi", () => {
     [`${subscriptions}/{id}`, "delete", [204]],
     [`${subscriptions}/{id}/delivery-status`, "get", [200]]
   ] as const)(
-    "%s %s answers %j, or fails as the contract says, and wants a bearer token",
+    "%s %s answers %j, or fails as the contract says, and needs a bearer token",
     (path, method, successes) => {
       assert.deepStrictEqual(statusesOf(path, method), [...successes, ...failures])
       assert.deepStrictEqual(paths[path]?.[method]?.security, [{ bearer: [] }])
@@ -103,7 +103,7 @@ describe("EventBridgeApi", () => {
     }
   })
 
-  it("has one component for each failure, and one for what a dead letter is", () => {
+  it("has one component for each failure, and one for a dead letter", () => {
     assert.sameMembers(Object.keys(document.components.schemas), [
       "DeadLetter",
       ...failures.map((status) => `Failure${status}`),
@@ -112,7 +112,7 @@ describe("EventBridgeApi", () => {
     ])
   })
 
-  it("tells bearer tokens, and what it is", () => {
+  it("declares bearer tokens, and what it describes", () => {
     assert.deepInclude(document.components.securitySchemes["bearer"], { type: "http", scheme: "Bearer" })
     assert.strictEqual(document.info.title, "NICE CXone EventBridge")
   })

@@ -30,7 +30,7 @@ const quiet: Console.Console = Object.assign(Object.create(console), { error: ()
 const mean = (samples: ReadonlyArray<number>) => samples.reduce((sum, sample) => sum + sample, 0) / samples.length
 
 describe("a measurement", () => {
-  it.live("takes every alternative in every round, and what it says adds up", () =>
+  it.live("runs every alternative in every round, and its figures add up", () =>
     Effect.gen(function* () {
       const load = { concurrency: 4, latencyMillis: 0, letters, warmUp: 10 }
       const outcome = yield* ReplayMeasurement.measureLoads({ rounds: 2, share: 1 }, [load])
@@ -60,7 +60,7 @@ describe("a measurement", () => {
     string: () => Effect.succeed("")
   }))
 
-  it.live("goes without the script in Python where there is none, and says so", () =>
+  it.live("does without the Python script if there is no Python, and says so", () =>
     Effect.gen(function* () {
       const load = { concurrency: 1, latencyMillis: 0, letters: 10, warmUp: 10 }
       const { notes, rows } = yield* ReplayMeasurement.measureLoads({ rounds: 1, share: 1 }, [load])

@@ -59,7 +59,7 @@ const cases: ReadonlyArray<readonly [ReplayOutcome, object]> = [
       ...expected,
       status: "SKIPPED",
       error_classification: "DUPLICATE_DETECTED",
-      detail: "replayed before: by somebody else, or as an entry of the same id"
+      detail: "replayed before: by somebody else, or as another entry with the same id"
     }
   ],
   [
@@ -111,7 +111,7 @@ describe("AuditRecord", () => {
     assert.deepStrictEqual(fromOutcome(outcome, options), record)
   })
 
-  it("names the override where there is one", () => {
+  it("names the override if there is one", () => {
     for (const [outcome] of cases) {
       const record = fromOutcome(outcome, { ...options, destination: "https://hooks.example.com/" })
       assert.strictEqual(record.destination, "https://hooks.example.com/")

@@ -9,7 +9,7 @@ const read = (text: string, token?: string) =>
 const page = (...events: ReadonlyArray<string>) => read(`{"events":[${events.join()}]}`)
 
 describe("DeadLetterPage", () => {
-  it("keeps members it does not know, and digits", () => {
+  it("keeps members it does not know, and all digits", () => {
     const event = '{"eventId":"e","topicId":"t","payload":{"n":12345678901234567890},"region":"eu","size":1e400}'
     assert.deepStrictEqual(
       page(event).letters.map((letter) => JSON.stringify(Result.getOrThrow(letter))),
@@ -17,7 +17,7 @@ describe("DeadLetterPage", () => {
     )
   })
 
-  it("takes absent and null members alike", () => {
+  it("treats absent and null members alike", () => {
     const { letters } = page(
       '{"eventId":"e","topicId":"t"}',
       '{"eventId":"e","topicId":"t","payload":null,"retryCount":null,"failureReason":null,"firstFailureTimestamp":null}'
@@ -25,7 +25,7 @@ describe("DeadLetterPage", () => {
     assert.isTrue(letters.every(Result.isSuccess))
   })
 
-  it("only the absence of a token ends the list, which null and an empty one say as well", () => {
+  it("only the absence of a token ends the list; null and an empty one count as absent", () => {
     assert.isUndefined(page().nextPageToken)
     assert.isUndefined(read('{"events":[],"nextPageToken":null}').nextPageToken)
     assert.isUndefined(read('{"events":[],"nextPageToken":""}').nextPageToken)
@@ -33,7 +33,7 @@ describe("DeadLetterPage", () => {
     assert.deepStrictEqual(empty, { token: "before", nextPageToken: "eyJwYWdlIjoxfQ==", letters: [] })
   })
 
-  it("an entry that is no letter leaves its page alone, and keeps its id where it has one", () => {
+  it("an entry that is not a letter does not spoil its page, and keeps its id if it has one", () => {
     const { letters } = page(
       '{"eventId":"first","topicId":"t","payload":1}',
       '{"eventId":"no-topic"}',

@@ -51,7 +51,7 @@ describe("EventBridgeError", () => {
     assert.isAbove(error.hint.length, 20)
   })
 
-  it.each(tryReasons)("when tries run out, what was last is told: $_tag", (reason) => {
+  it.each(tryReasons)("when tries run out, the last failure is reported: $_tag", (reason) => {
     const error = errorOf(new MaxRetriesExceeded({ last: reason }), 7)
     assert.strictEqual(error.classification, "MAX_RETRIES_EXCEEDED")
     assert.include(error.message, reason.message)
@@ -71,7 +71,7 @@ describe("EventBridgeError", () => {
     assert.include(error.message, "did not come back within 5m")
   })
 
-  it("statuses stand in messages", () => {
+  it("messages contain the status", () => {
     assert.include(new SchemaViolation({ status: 422, detail }).message, "422")
     assert.include(new ServerTransient({ status: 503, detail }).message, "503")
     assert.include(new RequestTimeout({ status: 425, detail }).message, "425")

@@ -63,7 +63,7 @@ describe("Failure.ofAnswer", () => {
     assert.include(reasonOf(403, "ListDeadLetters").hint, "eventbridge:read")
   })
 
-  it("a pause is passed on; at the cap it is made, above it the call is over and says so", () => {
+  it("a pause is passed on; up to the cap it is waited for, above it the call ends and says so", () => {
     const atCap = reasonOf(429, "ReplayEvent", cap)
     assert.deepInclude(atCap, { retryAfterMillis: 120_000, maxRetryAfterMillis: 120_000 })
     assert.isTrue(atCap.isRetryable)
@@ -100,7 +100,7 @@ describe("Failure.ofAnswer", () => {
     }
   )
 
-  it("an endless pause is too long, and no crash", () => {
+  it("an endless pause is too long, and does not crash", () => {
     assert.isFalse(reasonOf(429, "ReplayEvent", Duration.infinity).isRetryable)
   })
 })
@@ -135,7 +135,7 @@ describe("Failure.detailOfBody", () => {
     assert.strictEqual(detailOfBody(JSON.stringify({ message: "y".repeat(200) })), "y".repeat(200))
   })
 
-  it("is found in a page of beginnings without an end as fast as in any other", () => {
+  it("is found in a page of unclosed titles as fast as in any other", () => {
     const start = performance.now()
     assert.match(detailOfBody("<title".repeat(50_000)), /^<title/)
     assert.match(detailOfBody("<title>x".repeat(50_000)), /^x/)

@@ -45,7 +45,7 @@ describe("the share of letters that failed", () => {
     assert.include(String(tooMany?.hint), "maxFailureShare")
   })
 
-  it("counts those before the 100th, also where that one is accepted", () => {
+  it("counts those before the 100th, even if that one is accepted", () => {
     const { taken, tooMany } = take(new FailureShare(0), ["accepted", "invalid", ...repeat("accepted", 500)])
     assert.strictEqual(taken, 100)
     assert.deepStrictEqual([tooMany?.sent, tooMany?.failed], [100, 1])

@@ -102,7 +102,7 @@ describe("LosslessJson", () => {
   })
 
   it.each(["n", "u0000", "u000a", '"', "\\", "/"])(
-    "takes no member's name that has the escape %j for another one",
+    "mistakes no member's name with the escape %j for another one",
     (escape) => {
       // Names with a backslash where the others have an escape: V8 13.6 takes one for the other once it has seen it often.
       for (let times = 0; times < 5; times++) {
@@ -121,7 +121,7 @@ describe("LosslessJson", () => {
     }
   )
 
-  it("takes a string of millions of escapes, as JSON.parse does, and an escaped name beside it", () => {
+  it("reads a string of millions of escapes, as JSON.parse does, and an escaped name beside it", () => {
     const text = String.raw`{"a":"${String.raw`\n`.repeat(6_000_000)}","b\n":[1e400,"\\"]}`
     assert.isTrue(again(text) === text)
   })
@@ -132,7 +132,7 @@ describe("LosslessJson", () => {
     assert.isTrue(JSON.stringify(Object(value).slice(1)) === `[1e400,${string}]`)
   })
 
-  it.each([9_999, 10_000, 10_001, 20_000])("takes names and strings of %d escapes", (escapes) => {
+  it.each([9_999, 10_000, 10_001, 20_000])("reads names and strings of %d escapes", (escapes) => {
     const written = Array.from({ length: escapes }, (_, index) => ["\\n", '\\"', "\\\\", "\\u003a:"][index % 4]).join(
       ""
     )
@@ -141,7 +141,7 @@ describe("LosslessJson", () => {
   })
 
   it.each(['{"a\\n":1,"b":}', '{"a":1,"b\\q":2}', '{"a\\n":1} x'])(
-    "tells where %j is wrong in the text as it came",
+    "reports where %j is wrong in the original text",
     (text) => {
       const plain = Result.try({ try: () => String(JSON.parse(text)), catch: String })
       const position = / at position \d+/.exec(Result.merge(plain))
@@ -167,7 +167,7 @@ describe("LosslessJson", () => {
     assert.deepStrictEqual(parse("[0.25, 12345678901234567890]"), [0.25, JSON.rawJSON("12345678901234567890")])
   })
 
-  it("tells kept numbers from objects that look like them", () => {
+  it("distinguishes kept numbers from objects that look like them", () => {
     assert.isTrue(JSON.isRawJSON(parse("1e400")))
     assert.isFalse(JSON.isRawJSON(parse('{"rawJSON":"1e400"}')))
   })

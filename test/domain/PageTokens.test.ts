@@ -19,7 +19,7 @@ describe("page tokens", () => {
   })
 
   it.prop(
-    "that go in a circle are noticed, and none before the circle is closed",
+    "that go in a circle are noticed, and none before the circle closes",
     { before: Count(0, 300), circle: Count(1, 300) },
     ({ before, circle }) => {
       const isRepeated = PageTokens.repeats()

@@ -85,7 +85,7 @@ describe("ReplayRequest", () => {
     assert.include(bodyOf({ ...letter, payload }), `"originalPayload":${text},`)
   })
 
-  it("the event id stands as it is in the body", () => {
+  it("the event id is in the body as it is", () => {
     assert.include(bodyOf({ ...letter, eventId: "ü 🎉" }), '"idempotencyKey":"replay-ü 🎉-v4"')
   })
 
@@ -117,7 +117,7 @@ describe("ReplayRequest", () => {
     assert.deepStrictEqual(skipOf({ ...letter, payload: null }), Skip.PayloadMissing())
   })
 
-  it("a payload too deep to be written is skipped, not sent and not a crash", () => {
+  it("a payload nested too deep to be written is skipped: not sent, and no crash", () => {
     const depth = 100_000
     const payload: unknown = JSON.parse(`${"[".repeat(depth)}${"]".repeat(depth)}`)
     const skip = skipOf({ ...letter, payload })

@@ -40,7 +40,7 @@ describe("RetryPolicy", () => {
     })
   )
 
-  it.effect("no two calls pause alike", () =>
+  it.effect("no two calls pause for the same time", () =>
     Effect.gen(function* () {
       const runs = yield* Effect.forEach(Array.from({ length: 8 }), () => pauses(defaultRetryPolicy))
       assert.isAbove(new Set(runs.map((taken) => taken.join())).size, 1)

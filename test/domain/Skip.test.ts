@@ -9,7 +9,7 @@ const cases = [
   [
     Skip.PayloadTooLarge({ bytes: 262_145, maxBytes: 262_144 }),
     "PAYLOAD_TOO_LARGE",
-    "its payload is 262,145 bytes, the service takes 262,144"
+    "its payload is 262,145 bytes, the service accepts 262,144"
   ],
   [Skip.MaxAttemptsReached({ attempt: 6, maxAttempts: 5 }), "MAX_ATTEMPTS_REACHED", "attempt 6 of at most 5"],
   [Skip.HeldBack({ key: "conv_7" }), "HELD_BACK", 'held back: an earlier letter of the key "conv_7" failed']

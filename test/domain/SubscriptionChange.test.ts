@@ -74,7 +74,7 @@ describe("a change", () => {
     ["is a list for its one item", held(filter(["a"])), withFilter("a"), "filters"],
     ["is the order within a filter's values", held(filter(["b", "a"])), withFilter(["a", "b"]), "filters"],
     [
-      "is a filter more often than declared",
+      "is a filter that occurs more often than declared",
       held({ filters: [...(filters ?? []), ...(filters ?? [])] }),
       base,
       "filters"
@@ -98,7 +98,7 @@ describe("a change", () => {
     assert.deepStrictEqual(fields(shown, wanted), [field])
   })
 
-  it("tells a number that no double holds in its own digits, and an update can be computed against it", () => {
+  it("shows a number that no double holds in its own digits, and an update can be computed against it", () => {
     const shown = held(filter(parsed("1e400")))
     const [change] = changesBetween(shown, withFilter(1))
     assert.strictEqual(JSON.stringify(change?.before), '[{"field":"f","operator":"eq","value":1e400}]')

@@ -52,7 +52,7 @@ describe("a definition", () => {
     assert.deepStrictEqual(issues(members), [issue])
   })
 
-  it("has every issue told, also of a rule about several values of which one is wrong by itself", () => {
+  it("has every issue reported, even of a rule about several values of which one is invalid by itself", () => {
     const endpoint = { url: "https://a.example.com", type: "webhook" }
     const eleven = [{ ...endpoint, type: "mail" }, ...Array.from({ length: 10 }, () => endpoint)]
     assert.deepStrictEqual(issues({ endpoints: eleven }), [
@@ -72,7 +72,7 @@ describe("a definition", () => {
     ])
   })
 
-  it("with a name that the service may hold in other characters is refused", () => {
+  it("with a name that the service may store in other characters is refused", () => {
     for (const name of [" orders", "orders ", "orders\u00a0", "orders\n", "\ufefforders"]) {
       assert.match(issues({ name }).join(), /^name: must not begin or end with whitespace[^:]*$/)
     }

@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { WriteNotApplied } from "../../src/index.ts"
 
-it("a write that was not applied shows the query of no URL, and says so where nothing else differs", () => {
+it("a write that was not applied hides the queries of URLs, and says so if nothing else differs", () => {
   const url = (token: string) => [{ url: `https://a.example.com/hook?token=${token}`, type: "webhook" }]
   const { message } = new WriteNotApplied({
     name: "n",

@@ -52,7 +52,7 @@ describe("a plan", () => {
     { arbitrary: { runs: 300 } }
   )
 
-  it("that creates nothing is not refused where there are more than there may be", () => {
+  it("that creates nothing is not refused, even if there are more than allowed", () => {
     const { actions, existing } = Result.getOrThrow(plan(["s0"], names(0, 101), false))
     assert.strictEqual(existing, 101)
     assert.deepStrictEqual(
@@ -62,7 +62,7 @@ describe("a plan", () => {
     assert.isTrue(Result.isFailure(plan(["s0", "new"], names(0, 101), false)))
   })
 
-  it("names every subscription of a name that a definition goes by, and minds no others", () => {
+  it("names every subscription that shares a definition's name, and ignores all others", () => {
     const twins = [held("s0"), { ...held("s0"), id: "other" }]
     assert.deepInclude(Result.merge(makePlan([definition("s0")], twins, () => false)), {
       _tag: "AmbiguousName",

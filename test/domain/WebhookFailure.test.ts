@@ -19,7 +19,7 @@ describe("WebhookFailure", () => {
     })
   )
 
-  it.effect("a pause it asks for is kept, up to the cap; one that is longer ends the call", () =>
+  it.effect("a pause it asks for is waited for, up to the cap; a longer one ends the call", () =>
     Effect.sync(() => {
       assert.deepInclude(ofAnswer(503, Option.some(cap), cap), { isRetryable: true, retryAfterMillis: 120_000 })
       assert.deepInclude(ofAnswer(429, Option.some(Duration.hours(1)), cap), {

@@ -64,7 +64,7 @@ describe("emulator: delivery", () => {
     }).pipe(withEmulator({ delivery: { activeAfterPolls: 0 } }))
   )
 
-  it.effect("stays in error for those names that are told to", () =>
+  it.effect("stays in error for the names that are configured to", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(
         yield* polls(one, 3),

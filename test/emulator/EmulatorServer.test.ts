@@ -84,7 +84,7 @@ describe("emulator on a port", () => {
     }).pipe(onPort({}))
   )
 
-  it.live("reset-before: the connection dies and nothing is taken", () =>
+  it.live("reset-before: the connection dies and nothing is accepted", () =>
     Effect.gen(function* () {
       const { http, key, letter } = yield* firstLetter
       assert.match(yield* why(http.put(letter)), /ECONNRESET|socket|closed/)
@@ -95,7 +95,7 @@ describe("emulator on a port", () => {
     }).pipe(faulty(Fault.ResetBefore()))
   )
 
-  it.live("reset-after: the connection dies and the event is taken", () =>
+  it.live("reset-after: the connection dies and the event is accepted", () =>
     Effect.gen(function* () {
       const { http, key, letter } = yield* firstLetter
       assert.match(yield* why(http.put(letter)), /ECONNRESET|socket|closed/)
@@ -152,7 +152,7 @@ describe("emulator on a port", () => {
     }).pipe(faulty(Fault.Truncated(), "deleteSubscription"))
   )
 
-  it.live("a script that throws is told in the log, where the client learns nothing", () => {
+  it.live("a script that throws is reported in the log, as the client learns nothing", () => {
     const told: Array<string> = []
     const logger = Logger.layer([
       Logger.make(({ cause, logLevel }) => told.push(`${logLevel} ${Cause.pretty(cause).split("\n")[0]}`))
@@ -166,7 +166,7 @@ describe("emulator on a port", () => {
     }).pipe(onPort({ script }), Effect.provide(logger))
   })
 
-  it.live("survives every kind at once without a word in the log", () =>
+  it.live("survives every kind at once without logging anything", () =>
     Effect.gen(function* () {
       const { http } = yield* firstLetter
       const listed = yield* Effect.retry(http.list("&limit=300"), { times: 20 })

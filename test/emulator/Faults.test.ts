@@ -34,7 +34,7 @@ const reasonOf = <A, R>(effect: Effect.Effect<A, HttpClientError.HttpClientError
   Effect.map(Effect.flip(effect), ({ reason }) => reason)
 
 describe("emulator: faults", () => {
-  it.effect("reset-before: no answer, nothing taken", () =>
+  it.effect("reset-before: no answer, nothing accepted", () =>
     Effect.gen(function* () {
       const { key, send } = yield* replay
       assert.strictEqual((yield* reasonOf(send))._tag, "TransportError")
@@ -47,7 +47,7 @@ describe("emulator: faults", () => {
     }).pipe(withFault(Fault.ResetBefore()))
   )
 
-  it.effect("reset-after: no answer, taken all the same", () =>
+  it.effect("reset-after: no answer, accepted all the same", () =>
     Effect.gen(function* () {
       const { key, send } = yield* replay
       assert.strictEqual((yield* reasonOf(send))._tag, "TransportError")
@@ -57,7 +57,7 @@ describe("emulator: faults", () => {
     }).pipe(withFault(Fault.ResetAfter()))
   )
 
-  it.effect("truncated: taken, and the answer breaks off", () =>
+  it.effect("truncated: accepted, and the answer breaks off", () =>
     Effect.gen(function* () {
       const { key, send } = yield* replay
       const reason = yield* reasonOf(send)
@@ -75,7 +75,7 @@ describe("emulator: faults", () => {
     }).pipe(withEmulator({ script: firstTry("list", Fault.Truncated()) }))
   )
 
-  it.effect.each(["html", "cut"] as const)("malformed (%s): taken, and the answer is no JSON", (form) =>
+  it.effect.each(["html", "cut"] as const)("malformed (%s): accepted, and the answer is not JSON", (form) =>
     Effect.gen(function* () {
       const { key, send } = yield* replay
       const answer = yield* send
@@ -85,7 +85,7 @@ describe("emulator: faults", () => {
     }).pipe(withFault(Fault.Malformed({ form })))
   )
 
-  it.effect.each(["json", "html", "empty"] as const)("5xx (%s): nothing taken", (form) =>
+  it.effect.each(["json", "html", "empty"] as const)("5xx (%s): nothing accepted", (form) =>
     Effect.gen(function* () {
       const { key, send } = yield* replay
       const answer = yield* send
@@ -118,7 +118,7 @@ describe("emulator: faults", () => {
     }).pipe(withFault(Fault.TooManyRequests({ retryAfter: Duration.millis(2001), form })))
   )
 
-  it.effect("an answer of one's own that asks to wait: who does not is noticed as well", () =>
+  it.effect("a scripted answer that asks to wait: a client that does not wait is noticed, too", () =>
     Effect.gen(function* () {
       const { send } = yield* replay
       assert.strictEqual((yield* send).status, 503)
@@ -152,7 +152,7 @@ describe("emulator: faults", () => {
     }).pipe(withFault(Fault.Slow({ delay: Duration.millis(500) })))
   )
 
-  it.effect("slow: of a client that has given up nothing is taken", () =>
+  it.effect("slow: nothing is accepted from a client that has given up", () =>
     Effect.gen(function* () {
       const { send } = yield* replay
       const fiber = yield* Effect.forkChild(Effect.timeoutOption(send, "499 millis"))

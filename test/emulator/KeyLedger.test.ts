@@ -20,7 +20,7 @@ describe("KeyLedger", () => {
     assert.deepStrictEqual(ledger.distinctBodies(), {})
   })
 
-  it("compares with the body that was taken, not with the one that came first", () => {
+  it("compares with the body that was accepted, not with the one that came first", () => {
     const ledger = new KeyLedger(1000)
     ledger.seen("key", "never taken")
     ledger.seen("key", "taken")
@@ -33,7 +33,7 @@ describe("KeyLedger", () => {
     assert.deepStrictEqual(ledger.deliveries(), { key: 2 })
   })
 
-  it("tells what it took in the order it took it, however keys were seen before", () => {
+  it("lists what it accepted in that order, whatever keys were seen before", () => {
     const ledger = new KeyLedger(1000)
     const keys = Array.from({ length: 3000 }, (_, index) => `key-${index}`)
     for (const key of keys) ledger.seen(key, "{}")

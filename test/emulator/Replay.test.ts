@@ -22,7 +22,7 @@ const replayed = Effect.gen(function* () {
 })
 
 describe("emulator: replays", () => {
-  it.effect("are taken once: 409 for the same bytes, 422 for others", () =>
+  it.effect("are accepted once: 409 for the same bytes, 422 for others", () =>
     Effect.gen(function* () {
       const { bearer, body, key, letter } = yield* replayed
       const taken = yield* putBody(bearer, key, body)
@@ -50,7 +50,7 @@ describe("emulator: replays", () => {
 
   const distant = { eventId: "evt_0", topicId: "t".repeat(5000), payload: {} }
 
-  it.effect("are taken whatever the length of the topic id", () =>
+  it.effect("are accepted whatever the length of the topic id", () =>
     Effect.gen(function* () {
       const bearer = yield* token
       const taken = yield* putBody(bearer, keyOf(distant), replayBody(distant), distant.topicId)
@@ -58,7 +58,7 @@ describe("emulator: replays", () => {
     }).pipe(withEmulator({ topicId: distant.topicId, queue: [distant] }))
   )
 
-  it.effect("are taken again once the key is forgotten", () =>
+  it.effect("are accepted again once the key is forgotten", () =>
     Effect.gen(function* () {
       const { bearer, body, key } = yield* replayed
       yield* putBody(bearer, key, body)
@@ -128,14 +128,14 @@ describe("emulator: replays", () => {
   )
 
   it.effect.each([
-    ["a text that is no JSON", "{", "it is not JSON"],
-    ["a bigint, which is no JSON", { eventId: "evt_1", payload: { n: 10n } }, "BigInt"],
+    ["a text that is not JSON", "{", "it is not JSON"],
+    ["a bigint, which is not JSON", { eventId: "evt_1", payload: { n: 10n } }, "BigInt"],
     ["a text of more levels than can be written", `${"[".repeat(50_000)}${"]".repeat(50_000)}`, "call stack"]
   ] as const)("a queue with %s is refused", ([, letter, problem]) =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(withEmulator({ queue: ["{}", letter] })(stats))
       assert.strictEqual(error._tag, "InvalidQueue")
-      assert.include(error.message, "letter 1 of the queue is no JSON: ")
+      assert.include(error.message, "letter 1 of the queue is not JSON: ")
       assert.include(error.message, problem)
     })
   )

@@ -89,7 +89,7 @@ describe("emulator: pages of subscriptions", () => {
     }).pipe((effect) => withEmulator({ ...holding(80), pages: kind })(effect))
   )
 
-  it.effect("a page whose all were deleted ends the list", () =>
+  it.effect("a page whose entries were all deleted ends the list", () =>
     Effect.gen(function* () {
       const { list } = yield* client
       const { removeSubscription } = yield* Emulator

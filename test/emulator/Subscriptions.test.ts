@@ -155,7 +155,7 @@ describe("emulator: subscriptions", () => {
     ["GET", "/sub_000001/delivery-status", "read"]
   ] as const
 
-  it.effect.each(routes)("%s %s wants a token with the scope to %s", ([method, under, right]) =>
+  it.effect.each(routes)("%s %s needs a token with the scope to %s", ([method, under, right]) =>
     Effect.gen(function* () {
       const held = { subscriptions: [definition()] }
       const options = { key: "a", ...(method === "GET" ? {} : { body: JSON.stringify(definition()) }) }

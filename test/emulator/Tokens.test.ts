@@ -65,7 +65,7 @@ describe("emulator: tokens", () => {
     }).pipe(withEmulator())
   )
 
-  it.effect.each([-1, 0, "soon", null, 1e300, undefined])("claim %s as expires_in when told to", (expiresIn) =>
+  it.effect.each([-1, 0, "soon", null, 1e300, undefined])("claim %s as expires_in when configured to", (expiresIn) =>
     Effect.gen(function* () {
       assert.strictEqual(json(yield* requestToken()).expires_in, expiresIn)
     }).pipe(withEmulator({ expiresIn }))

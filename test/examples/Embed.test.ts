@@ -35,7 +35,7 @@ describe("the program of the README", () => {
     })
   )
 
-  it.live("does not end without a word where something throws", () =>
+  it.live("does not end silently when something throws", () =>
     Effect.gen(function* () {
       const ended = yield* runShell(`cd '${yield* folder}' && exec node '${join(root, "examples/embed.ts")}'`, {
         CXONE_CLIENT_ID: "demo",

@@ -19,7 +19,7 @@ const runs = (state: string) => ["runs", "--state", state]
 
 const isFile = "it exists and is not a folder\nName a folder that can be written to."
 const isBelowFile = "part of the path is a file, not a folder\nName a folder that can be written to."
-const out = "Name a file that can be written, in a folder that is there."
+const out = "Name a file that can be written, in a folder that exists."
 
 describe("a file or folder that cannot be used is named, with what is wrong with it", () => {
   it.live("--state", () =>
@@ -61,7 +61,7 @@ describe("a file or folder that cannot be used is named, with what is wrong with
     })
   )
 
-  it("by the code that Node gives as the cause, and by Node's words where there are no others", () => {
+  it("by the code that Node gives as the cause, and by Node's own words if there are no others", () => {
     const failed = (code: string) =>
       PlatformError.systemError({
         _tag: "Unknown",

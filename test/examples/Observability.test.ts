@@ -148,7 +148,7 @@ describe.concurrent("node examples/observability/prometheus.ts", () => {
     }).pipe(Effect.scoped, Effect.provide(Layer.fresh(service)))
   )
 
-  it.live("after a run that one Ctrl-C has stopped goes on until another, with the run's exit code", () =>
+  it.live("after one Ctrl-C has stopped the run it keeps serving until another, with the run's exit code", () =>
     Effect.gen(function* () {
       const server = yield* foreign(60, { delay: () => 100 })
       const program = yield* start(
@@ -169,7 +169,7 @@ describe.concurrent("node examples/observability/prometheus.ts", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("does not linger where no run has started, and says why", () =>
+  it.live("does not linger if no run has started, and says why", () =>
     Effect.gen(function* () {
       const args = ["--port", "0", "--linger", "600", "--concurrency", "0"]
       const ended = yield* run("observability/prometheus.ts", args)
@@ -179,7 +179,7 @@ describe.concurrent("node examples/observability/prometheus.ts", () => {
     })
   )
 
-  it.live("ends with the code of its run when the last scrape had its time", () =>
+  it.live("ends with the exit code of its run after the time for the last scrape", () =>
     Effect.gen(function* () {
       const ended = yield* run("observability/prometheus.ts", ["--port", "0", "--linger", "1"], yield* environment)
       assert.strictEqual(ended.code, 2, ended.stderr)
@@ -250,7 +250,7 @@ describe.concurrent("node examples/observability/otlp.ts", () => {
     }).pipe(Effect.scoped, Effect.provide(Layer.fresh(service)))
   )
 
-  it.live("sends Protocol Buffers unless told otherwise, under the name it is given", () =>
+  it.live("sends Protocol Buffers by default, under the name it is given", () =>
     Effect.gen(function* () {
       const collector = yield* Collector.start()
       const ended = yield* run("observability/otlp.ts", ["--letters", "40", "--json", "--letter-sampling", "0"], {
@@ -307,7 +307,7 @@ describe.concurrent("node examples/observability/otlp.ts", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("goes on with the replay when there is no collector", () =>
+  it.live("continues the replay when there is no collector", () =>
     Effect.gen(function* () {
       const { url } = yield* Effect.scoped(Collector.start())
       const ended = yield* run("observability/otlp.ts", ["--letters", "20", "--json"], {
@@ -321,7 +321,7 @@ describe.concurrent("node examples/observability/otlp.ts", () => {
     })
   )
 
-  it.live("names the collector that does not take it, without what its URL may hold of a token", () =>
+  it.live("names the collector that does not accept it, without any token in its URL", () =>
     Effect.gen(function* () {
       const { url } = yield* Effect.scoped(Collector.start())
       const { host } = new URL(url)

@@ -44,7 +44,7 @@ describe("stderr that nobody reads any more", () => {
 
 describe("stdout that is full", () => {
   it.live(
-    "loses the result: it is said, and the exit code is 1",
+    "loses the result: the program says so, and its exit code is 1",
     () =>
       Effect.gen(function* () {
         const state = yield* folder

@@ -8,7 +8,7 @@ import { eventually, folder, run, start } from "./support/Program.ts"
 import { assertNoSecret, auditOf, environment, foreign, reportOf } from "./support/Replaying.ts"
 
 describe.concurrent("what is kept under --state", () => {
-  it.live("is there while the run goes on, and is complete when it is killed: it goes on where it was", () =>
+  it.live("is there during the run, and whole when the run is killed, which then resumes where it was", () =>
     Effect.gen(function* () {
       const server = yield* foreign(200, { delay: () => 15 })
       const state = yield* folder

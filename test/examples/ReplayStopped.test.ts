@@ -70,7 +70,7 @@ describe("the first Ctrl-C, SIGTERM or SIGHUP", () => {
       })
   )
 
-  it.live("on a terminal: the progress gives way to what there is to say", () =>
+  it.live("on a terminal: messages replace the progress", () =>
     Effect.gen(function* () {
       const server = yield* unhurried
       const state = yield* folder
@@ -87,7 +87,7 @@ describe("the first Ctrl-C, SIGTERM or SIGHUP", () => {
     })
   )
 
-  it.live("on a terminal: what is logged takes the place of the progress, which fits the terminal's width", () =>
+  it.live("on a terminal: log lines replace the progress, which fits the terminal's width", () =>
     Effect.gen(function* () {
       const server = yield* foreign(size, {
         delay: () => 100,
@@ -106,7 +106,7 @@ describe("the first Ctrl-C, SIGTERM or SIGHUP", () => {
   )
 
   // npm hands on what the terminal has sent already; a shell that gives way to the program, as bash does, lets it arrive.
-  it.live("typed once at npm start, which the program is told of twice", () =>
+  it.live("typed once at npm start, which the program receives twice", () =>
     Effect.gen(function* () {
       const server = yield* unhurried
       const env = { ...environment(server), npm_config_script_shell: "bash" }
@@ -143,7 +143,7 @@ const insist = (running: Running): Effect.Effect<void> =>
   })
 
 describe("a second Ctrl-C", () => {
-  it.live("ends at once, and the run can go on all the same", () =>
+  it.live("ends at once, and the run can still be resumed", () =>
     Effect.gen(function* () {
       let isStuck = true
       let stuck = 0

@@ -26,7 +26,7 @@ const assertRefused = (ended: Ended, about: RegExp) => {
 }
 
 describe.concurrent("a run and the processes that want it", () => {
-  it.live("of two started at once one works, and one says so and ends with 1", () =>
+  it.live("of two started at once one works, and the other says so and ends with 1", () =>
     Effect.gen(function* () {
       let isContested = () => true
       const server = yield* foreign(120, { delay: () => (isContested() ? 500 : 1) })
@@ -59,7 +59,7 @@ describe.concurrent("a run and the processes that want it", () => {
     })
   )
 
-  it.live("it is told while one works on it, and when that was killed; then it goes on at once", () =>
+  it.live("it is listed while a process works on it, and after that was killed; then it is resumed at once", () =>
     Effect.gen(function* () {
       // The first process gets so far, and no further: to letters that are sent only once a checkpoint holds a settled page.
       const service = { answers: 60 }
@@ -92,7 +92,7 @@ describe.concurrent("a run and the processes that want it", () => {
     })
   )
 
-  it.live("what is broken is told beside the others, and can be forgotten", () =>
+  it.live("a broken one is listed beside the others, and can be forgotten", () =>
     Effect.gen(function* () {
       const state = yield* folder
       const replay = (runId: string) => run("replay.ts", ["--letters", "20", "--state", state, "--run-id", runId])
@@ -125,7 +125,7 @@ describe.concurrent("a run and the processes that want it", () => {
     })
   )
 
-  it.live("a name with control characters is not sent to the terminal, and the command shown goes on with it", () =>
+  it.live("control characters of a name are not sent to the terminal, and the command shown resumes its run", () =>
     Effect.gen(function* () {
       const server = yield* foreign(60, { delay: () => 100 })
       const state = yield* folder
@@ -151,7 +151,7 @@ describe.concurrent("a run and the processes that want it", () => {
     })
   )
 
-  it.live("a folder that holds none is said, and not made", () =>
+  it.live("a folder that holds none is reported, and not created", () =>
     Effect.gen(function* () {
       const state = join(yield* folder, "missing")
       assertRefused(yield* run("replay.ts", ["runs", "--state", state]), /holds no runs\nName the folder/)

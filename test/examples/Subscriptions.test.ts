@@ -58,7 +58,7 @@ const registry = Effect.gen(function* () {
 })
 
 describe("apply", () => {
-  it.live("creates, confirms and syncs; a second time it leaves alone", () =>
+  it.live("creates, confirms and syncs; a second time it changes nothing", () =>
     Effect.gen(function* () {
       const { told, url } = yield* registry
       const file = yield* fileOf([definition("a"), definition("b")])
@@ -80,7 +80,7 @@ describe("apply", () => {
     }).pipe(Effect.scoped, Effect.provide(onServer({ delivery: { activeAfterPolls: 1 } })))
   )
 
-  it.live("of an invalid file tells every issue, exits 1 and sends nothing", () =>
+  it.live("of an invalid file reports every issue, exits with 1 and sends nothing", () =>
     Effect.gen(function* () {
       const file = yield* fileOf([{ ...definition("a"), eventType: "nope" }, { name: "b" }])
       const ended = yield* subscriptions(["apply", "--file", file])
@@ -182,7 +182,7 @@ describe("npm start --file", () => {
     return yield* run("start.ts", ["--file", file], { ...env, ...at })
   })
 
-  it.live("takes one definition as well as an array", () =>
+  it.live("accepts one definition as well as an array", () =>
     Effect.gen(function* () {
       const one = yield* startWith(yield* fileOf(definition("a")))
       assert.strictEqual(one.code, 0, one.stderr)
@@ -195,7 +195,7 @@ describe("npm start --file", () => {
     }).pipe(Effect.scoped, Effect.provide(onServer({ letters: 1, delivery: { activeAfterPolls: 0 } })))
   )
 
-  it.live("says of which file it is that it cannot be used", () =>
+  it.live("says which file cannot be used", () =>
     Effect.gen(function* () {
       const file = yield* fileOf("{")
       const broken = yield* run("start.ts", ["--file", file])

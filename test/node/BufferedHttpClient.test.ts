@@ -110,7 +110,7 @@ describe("BufferedHttpClient: requests", () => {
   )
 
   it.live.each(["nowhere", "/relative", "http://[", "http://a:99999/", "ftp://127.0.0.1/", "mailto:a@b"])(
-    "%s is no URL to send to",
+    "%s is not a URL to send to",
     (url) =>
       Effect.gen(function* () {
         assert.strictEqual((yield* failure(HttpClient.get(url))).tag, "InvalidUrlError")
@@ -289,7 +289,7 @@ describe("BufferedHttpClient: interruption", () => {
     }).pipe(withClient)
   )
 
-  it.live("connections end with the layer, and so does what is under way", () =>
+  it.live("connections end with the layer, and so do requests in flight", () =>
     Effect.gen(function* () {
       const server = yield* RawServer.start((socket, { number }) => {
         if (number < 3) socket.write(response("ok"))
@@ -358,7 +358,7 @@ describe("BufferedHttpClient: answers that arrive together", () => {
     }).pipe(Effect.scoped, withClient)
   )
 
-  it.live("who throws on getting one takes no other away", () =>
+  it.live("a consumer that throws on getting one takes it from no other", () =>
     Effect.gen(function* () {
       const { errors } = yield* uncaught
       const server = yield* answeringTogether

@@ -45,7 +45,7 @@ describe("BufferedResponse", () => {
     }).pipe(withClient)
   )
 
-  it.live("a body that is not what was asked for fails when it is read", () =>
+  it.live("a body in another format than was asked for fails when it is read", () =>
     Effect.gen(function* () {
       const server = yield* answering(response("<html>"), response(""))
       const answer = yield* HttpClient.get(server.url)
@@ -57,7 +57,7 @@ describe("BufferedResponse", () => {
     }).pipe(withClient)
   )
 
-  it.live("pieces, a mark of byte order, bytes that are no UTF-8", () =>
+  it.live("pieces, a byte order mark, bytes that are not UTF-8", () =>
     Effect.gen(function* () {
       const chunk = (bytes: Uint8Array) =>
         Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from("\r\n")])
@@ -134,7 +134,7 @@ describe("BufferedResponse", () => {
     }).pipe(withClient)
   )
 
-  it.live("a connection serves again, although nobody reads the answers", () =>
+  it.live("a connection is reused, although nobody reads the answers", () =>
     Effect.gen(function* () {
       const server = yield* answering(response("unread"), response("no", [], "500 No"))
       yield* Effect.repeat(put(server.url), { times: 19 })

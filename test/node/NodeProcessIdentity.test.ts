@@ -40,7 +40,7 @@ describe("NodeProcessIdentity", () => {
     }).pipe(onNode)
   )
 
-  it.live("nor of one on another machine of the same name, which may live although its pid is free here", () =>
+  it.live("nor of one on another machine of the same name, which may be alive although its pid is free here", () =>
     Effect.gen(function* () {
       const child = spawn(process.execPath, ["-e", ""], { stdio: "ignore" })
       yield* Effect.promise(() => once(child, "exit"))

@@ -43,7 +43,7 @@ describe("Audit.layerBoth", () => {
     head: Effect.succeed({ seq: 7, hash: "7".repeat(64) })
   })
 
-  it.effect("a record is kept by both, and what the first refuses the second never sees", () => {
+  it.effect("a record is kept by both, and the second never sees what the first refuses", () => {
     const { layer, lines } = collectLogs()
     return Effect.gen(function* () {
       const both = Audit.layerBoth(Audit.layerLogger, refuses)

@@ -179,7 +179,7 @@ describe("AuditChain", () => {
     }).pipe(Effect.provide(NodeEventBridge.layer))
   )
 
-  it("half a surrogate pair becomes U+FFFD, and what JSON cannot say is refused, in whatever order the members are", () => {
+  it("half a surrogate pair becomes U+FFFD, and what JSON cannot hold is refused, in whatever order the members are", () => {
     for (const each of [record, () => inOrder(record())]) {
       const text = Result.getOrThrow(AuditChain.canonical({ ...each(), event_id: "a\ud800b" }))
       assert.include(text, `"event_id":"a\ufffdb"`)

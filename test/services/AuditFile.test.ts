@@ -44,7 +44,7 @@ describe("Audit.layerFile", () => {
     }).pipe(onNode)
   )
 
-  it.live("each line has its number, the hash before it and its own; opened again the chain goes on", () =>
+  it.live("each line has its number, the hash before it and its own; when reopened the chain continues", () =>
     Effect.gen(function* () {
       const path = yield* temporary
       const first = yield* writeAll(path, ids(2))
@@ -128,7 +128,7 @@ describe("Audit.layerFile", () => {
     })
   )
 
-  it.live("a line that a crash cut short is set aside and told, and the chain goes on", () => {
+  it.live("a line that a crash cut short is moved away and reported, and the chain continues", () => {
     const { layer, lines: logged } = collectLogs()
     return Effect.gen(function* () {
       const path = yield* temporary
@@ -151,7 +151,7 @@ describe("Audit.layerFile", () => {
     }).pipe(Effect.provide(layer), onNode)
   })
 
-  it.live("a first line that was cut short is set aside as well", () =>
+  it.live("a first line that was cut short is moved away as well", () =>
     Effect.gen(function* () {
       const path = yield* temporary
       for (const half of [`{"ha`, `{"hash":"${"0".repeat(64)}","prev"`]) {
@@ -162,7 +162,7 @@ describe("Audit.layerFile", () => {
     }).pipe(onNode)
   )
 
-  it.live("a file that is no audit is refused and left as it is", () =>
+  it.live("a file that is not an audit is refused and left as it is", () =>
     Effect.gen(function* () {
       const path = yield* temporary
       yield* writeAll(path, ids(2))
@@ -182,14 +182,14 @@ describe("Audit.layerFile", () => {
         yield* seed(path, content)
         const error = yield* Effect.flip(writeAll(path, ["evt_3"]))
         assert.instanceOf(error, AuditError)
-        assert.match(error.message, /its last line cannot be continued: |it holds something else than an audit/)
+        assert.match(error.message, /its last line cannot be continued: |it holds something other than an audit/)
         assert.include(error.hint, "nothing was changed")
         assert.strictEqual(yield* contentOf(path), content)
       }
     }).pipe(onNode)
   )
 
-  it.live("a last line longer than what is read at first is found", () =>
+  it.live("a last line longer than the first read is found", () =>
     Effect.gen(function* () {
       const path = yield* temporary
       yield* writeAll(path, [...ids(2), { ...record("evt_3"), detail: "x".repeat(200_000) }])
@@ -199,7 +199,7 @@ describe("Audit.layerFile", () => {
     }).pipe(onNode)
   )
 
-  it.live("half a surrogate pair, which UTF-8 cannot say, does not stop an audit", () =>
+  it.live("half a surrogate pair, which UTF-8 cannot encode, does not stop an audit", () =>
     Effect.gen(function* () {
       const path = yield* temporary
       yield* writeAll(path, [record("evt_\ud800"), record("evt_2")])
@@ -241,7 +241,7 @@ describe("Audit.layerFile", () => {
     }).pipe(onNode)
   )
 
-  it.live("a second writer on a file is refused by name, and taken in once the first has ended", () =>
+  it.live("a second writer on a file is refused by name, and admitted once the first has ended", () =>
     Effect.gen(function* () {
       const path = yield* temporary
       yield* Effect.gen(function* () {
@@ -259,7 +259,7 @@ describe("Audit.layerFile", () => {
     }).pipe(onNode)
   )
 
-  it.live("a path that cannot be written is told when the layer is built", () =>
+  it.live("a path that cannot be written is reported when the layer is built", () =>
     Effect.gen(function* () {
       const path = yield* temporary
       for (const wrong of [folderOf(path), `${folderOf(path)}/missing/audit.jsonl`]) {
@@ -313,7 +313,7 @@ describe("Audit.layerFile", () => {
     )
   })
 
-  it.live("all that waited for a write that failed are told", () =>
+  it.live("a write that failed fails for all that waited for it", () =>
     Effect.gen(function* () {
       const path = yield* temporary
       const results = yield* Effect.forEach(ids(16), (id) => Effect.flip(write(record(id))), {
@@ -325,7 +325,7 @@ describe("Audit.layerFile", () => {
     }).pipe(Effect.provide(layerWatched([], (operation) => (operation === "write" ? "refused" : "done"))))
   )
 
-  it.effect("what could not be brought to disk later ends the audit", () =>
+  it.effect("lines that could not be synced later end the audit", () =>
     Effect.gen(function* () {
       const path = yield* temporary
       yield* Effect.gen(function* () {
@@ -358,7 +358,7 @@ describe("Audit.layerFile, removed under its writer", () => {
   })
   const fs = FileSystem.FileSystem
 
-  it.effect("it takes no further record within a second", () =>
+  it.effect("it accepts no further record within a second", () =>
     removed((path) => Effect.flatMap(fs, ({ remove }) => remove(path))).pipe(onNode)
   )
 
@@ -409,7 +409,7 @@ describe("Audit.layerFile, removed under its writer", () => {
 })
 
 describe("Audit.layerFile, when it ends", () => {
-  it.live("a group that failed half-way is cut back although nobody writes again", () =>
+  it.live("a group that failed halfway is cut back, even if nothing is written afterwards", () =>
     Effect.gen(function* () {
       const path = yield* temporary
       yield* Effect.gen(function* () {
@@ -441,7 +441,7 @@ describe("Audit.layerFile, when it ends", () => {
     )
   )
 
-  it.live("what is recorded after it was closed is refused", () =>
+  it.live("a record after it was closed is refused", () =>
     Effect.gen(function* () {
       const path = yield* temporary
       const closed = yield* Effect.provide(Audit, Audit.layerFile(path))
@@ -528,7 +528,7 @@ describe("Audit.layerFile, when it ends", () => {
 })
 
 describe("Audit.layerFile, open files", () => {
-  it.live("a layer that could not be built leaves none", () => {
+  it.live("a layer that could not be built leaves none open", () => {
     const files = { open: 0 }
     let failing = ""
     return Effect.gen(function* () {
@@ -588,7 +588,7 @@ describe("Audit.layerFile, rotate", () => {
     }).pipe(onNode)
   )
 
-  it.live("through a link: the file gives way, not the link, and stays with its writer", () =>
+  it.live("through a link: the file is rotated, not the link, and stays with its writer", () =>
     Effect.gen(function* () {
       const path = yield* temporary
       const fs = yield* FileSystem.FileSystem
@@ -633,7 +633,7 @@ describe("Audit.layerFile, rotate", () => {
     }).pipe(onNode)
   )
 
-  it.live("by size: the chain goes on across files, also in a process started again", () =>
+  it.live("by size: the chain continues across files, even in a restarted process", () =>
     Effect.gen(function* () {
       const path = yield* temporary
       const rotate = { bytes: 1000 }
@@ -673,7 +673,7 @@ describe("Audit.layerFile, rotate", () => {
     }).pipe(onNode)
   )
 
-  it.live("a name that is taken is told, and nothing is written over", () =>
+  it.live("a name that is taken is reported, and nothing is overwritten", () =>
     Effect.gen(function* () {
       const path = yield* temporary
       const taken = `${folderOf(path)}/audit.000000000002.jsonl`

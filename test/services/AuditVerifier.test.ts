@@ -79,7 +79,7 @@ const Position = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_000_
 const Byte = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 }))
 
 describe("Audit.verify", () => {
-  it.live("finds nothing in what was written, and says where it ends", () =>
+  it.live("finds no fault in what was written, and says where it ends", () =>
     Effect.gen(function* () {
       const { head, path } = yield* written
       const whole = { lines: size, head, fault: null }
@@ -145,7 +145,7 @@ describe("Audit.verify", () => {
     }).pipe(onNode)
   )
 
-  it.live("what is no head at all is told as that, not as missing lines", () =>
+  it.live("something that is not a head is reported as that, not as missing lines", () =>
     Effect.gen(function* () {
       const { head, path } = yield* written
       for (const noted of ["", "null", head.slice(1), `${head}0`, head.replace(/./, "g")]) {
@@ -161,7 +161,7 @@ describe("Audit.verify", () => {
     }).pipe(onNode)
   )
 
-  it.live("a line made anew, with a hash of its own that is right, breaks the chain behind it", () =>
+  it.live("a line that was rewritten with a correct hash breaks the chain behind it", () =>
     Effect.gen(function* () {
       const { bytes, path } = yield* written
       yield* seed(path, join(split(bytes).slice(0, 3)))
@@ -174,7 +174,7 @@ describe("Audit.verify", () => {
     }).pipe(onNode)
   )
 
-  it.live("a line whose number leaves some out is found behind a head that is known as well", () =>
+  it.live("a line whose number skips some is found, even when the chain starts from a given head", () =>
     Effect.gen(function* () {
       const path = yield* temporary
       const { hash } = genesis
@@ -212,7 +212,7 @@ describe("Audit.verify", () => {
     }).pipe(onNode)
   )
 
-  it.live("a file with no end of a line is not read into memory", () =>
+  it.live("a file without a newline is not read into memory", () =>
     Effect.gen(function* () {
       const path = yield* temporary
       yield* seed(path, new Uint8Array(6_000_000).fill(65))

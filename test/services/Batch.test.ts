@@ -20,7 +20,7 @@ const waiting = Effect.gen(function* () {
 })
 
 describe("Batch", () => {
-  it.effect("takes any number of items at once, and hands them on in their order", () =>
+  it.effect("accepts any number of items at once, and hands them on in their order", () =>
     Effect.gen(function* () {
       const groups: Array<ReadonlyArray<number>> = []
       const batch = yield* Batch.make((items: ReadonlyArray<number>) => Effect.sync(() => groups.push(items)), "closed")
@@ -31,7 +31,7 @@ describe("Batch", () => {
     })
   )
 
-  it.effect("what comes while a group is worked on makes the next one", () =>
+  it.effect("items that come while a group is worked on form the next one", () =>
     Effect.gen(function* () {
       const { first, go, groups, submit } = yield* waiting
       const others = yield* Effect.forkChild(Effect.all([submit(["a", "b"]), submit(["c"])], { concurrency: 2 }))
@@ -52,7 +52,7 @@ describe("Batch", () => {
     })
   )
 
-  it.effect("who is interrupted takes nobody with it: the work is done all the same", () =>
+  it.effect("interrupting a submitter affects nobody else: the work is done all the same", () =>
     Effect.gen(function* () {
       const { first, go, groups, submit } = yield* waiting
       yield* Fiber.interrupt(first)
@@ -63,7 +63,7 @@ describe("Batch", () => {
     })
   )
 
-  it.effect("at the end of its scope what was begun is finished, what waits fails, and so does what comes later", () =>
+  it.effect("when its scope ends, the group begun is finished, and items that wait or come later fail", () =>
     Effect.gen(function* () {
       const { first, go, groups, scope, submit } = yield* waiting
       const waits = yield* Effect.forkChild(Effect.exit(submit(["waits"])))
@@ -77,7 +77,7 @@ describe("Batch", () => {
     })
   )
 
-  it.effect("closed while nothing waits, it fails what comes later", () =>
+  it.effect("closed while nothing waits, it fails items that come later", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.fork(yield* Effect.scope)
       const { submit } = yield* Scope.provide(

@@ -48,7 +48,7 @@ describe("runs in files", () => {
     }).pipe(Effect.provide(node))
   )
 
-  it.live("stay where they are when the process goes elsewhere, where there is such a folder, too", () =>
+  it.live("stay where they are when the process changes to a folder that has one of the same name", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const here = yield* temporary
@@ -64,7 +64,7 @@ describe("runs in files", () => {
     }).pipe(Effect.provide(node))
   )
 
-  it.live("are told apart from what else is in the folder", () =>
+  it.live("are distinguished from what else is in the folder", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const folder = yield* temporary
@@ -84,7 +84,7 @@ describe("runs in files", () => {
     }).pipe(Effect.provide(node))
   )
 
-  it.live("an id as long as a file's name can be is kept as often as it takes", () =>
+  it.live("an id as long as a file name can be is saved again and again", () =>
     Effect.gen(function* () {
       const folder = yield* temporary
       yield* Effect.gen(function* () {
@@ -96,7 +96,7 @@ describe("runs in files", () => {
     }).pipe(Effect.provide(node))
   )
 
-  it.live("a folder that cannot be written is told when the layer is built", () =>
+  it.live("a folder that cannot be written is reported when the layer is built", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const folder = yield* temporary

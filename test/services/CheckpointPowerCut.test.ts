@@ -59,7 +59,7 @@ describe("a power cut", () => {
     })
   )
 
-  it.effect("while a checkpoint takes the place of another: the old or the new one", () =>
+  it.effect("while a checkpoint replaces another: the old or the new one", () =>
     Effect.gen(function* () {
       const { after, during, states } = yield* powerCuts(save(second), { before: save(first) })
       assert.deepStrictEqual(during, ["page 1", "page 2"])
@@ -138,7 +138,7 @@ describe("a power cut", () => {
     })
   )
 
-  it.effect("what a crash left of a draft goes when it is old, and not while somebody may be at it", () =>
+  it.effect("a draft that a crash left is removed when it is old, not while somebody may be writing it", () =>
     Effect.gen(function* () {
       const disk = new Disk()
       disk.put(`${folder}/replay-run%3Ax+draft-1`, "{", Date.now())

@@ -113,7 +113,7 @@ describe("runs in a database", () => {
     })
   )
 
-  it.live("one that was stopped is never taken on its own machine", () =>
+  it.live("one whose process was suspended is never taken on its own machine", () =>
     Effect.gen(function* () {
       yield* empty
       const first = yield* open({ pid: 1 })
@@ -124,34 +124,36 @@ describe("runs in a database", () => {
     })
   )
 
-  it.effect("a lease is renewed as long as its owner lives; one that was taken is lost, and stays the other's", () =>
-    Effect.gen(function* () {
-      yield* empty
-      const elsewhere = yield* open({ pid: 1, host: "elsewhere" })
-      const here = yield* open({ pid: 2 })
-      const first = yield* Scope.make()
-      const { check, lost } = yield* Effect.provide(Scope.provide(acquire, first), elsewhere)
-      yield* Effect.provide(age(25), here)
-      yield* TestClock.adjust("10 seconds")
-      // Renewed by now or soon: either way it is not free.
-      yield* Effect.provide(untilRenewed, here)
-      yield* Effect.provide(age(25), here)
-      assert.instanceOf(yield* Effect.flip(Effect.provide(acquire, here)), RunInProgress)
-      yield* check
+  it.effect(
+    "a lease is renewed as long as its owner is alive; one that was taken is lost, and stays with the taker",
+    () =>
+      Effect.gen(function* () {
+        yield* empty
+        const elsewhere = yield* open({ pid: 1, host: "elsewhere" })
+        const here = yield* open({ pid: 2 })
+        const first = yield* Scope.make()
+        const { check, lost } = yield* Effect.provide(Scope.provide(acquire, first), elsewhere)
+        yield* Effect.provide(age(25), here)
+        yield* TestClock.adjust("10 seconds")
+        // Renewed by now or soon: either way it is not free.
+        yield* Effect.provide(untilRenewed, here)
+        yield* Effect.provide(age(25), here)
+        assert.instanceOf(yield* Effect.flip(Effect.provide(acquire, here)), RunInProgress)
+        yield* check
 
-      yield* Effect.provide(age(5), here)
-      const second = yield* Effect.provide(acquire, here)
-      yield* TestClock.adjust("10 seconds")
-      const error = yield* Effect.flip(lost)
-      assert.strictEqual(error.message, "the lease on run night was lost: another process has taken it")
-      assert.strictEqual((yield* Effect.flip(check))._tag, "LeaseLost")
-      yield* Scope.close(first, Exit.void)
-      yield* second.check
-      assert.instanceOf(yield* Effect.flip(Effect.provide(acquire, elsewhere)), RunInProgress)
-    })
+        yield* Effect.provide(age(5), here)
+        const second = yield* Effect.provide(acquire, here)
+        yield* TestClock.adjust("10 seconds")
+        const error = yield* Effect.flip(lost)
+        assert.strictEqual(error.message, "the lease on run night was lost: another process has taken it")
+        assert.strictEqual((yield* Effect.flip(check))._tag, "LeaseLost")
+        yield* Scope.close(first, Exit.void)
+        yield* second.check
+        assert.instanceOf(yield* Effect.flip(Effect.provide(acquire, elsewhere)), RunInProgress)
+      })
   )
 
-  it.live("what a process could not release it takes itself once it has expired", () =>
+  it.live("a lease that a process could not release it can take itself once it has expired", () =>
     Effect.gen(function* () {
       yield* empty
       const layer = yield* open({ pid: 1 })

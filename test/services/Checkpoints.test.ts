@@ -40,7 +40,7 @@ describe("Checkpoints", () => {
     }).pipe(Effect.provide(Layer.provide(Checkpoints.layer, Layer.succeed(KeyValueStore.KeyValueStore, failing))))
   )
 
-  it.effect("one that the store refuses is told beside the others", () =>
+  it.effect("one that the store refuses is listed beside the others", () =>
     Effect.gen(function* () {
       const store = yield* KeyValueStore.KeyValueStore
       const { save } = yield* Checkpoints
@@ -56,7 +56,7 @@ describe("Checkpoints", () => {
     }).pipe(Effect.provide(Layer.provideMerge(Checkpoints.layer, KeyValueStore.layerMemory)))
   )
 
-  it.effect("one under another run's key is not taken for its own", () =>
+  it.effect("one under another run's key is not mistaken for that run's", () =>
     Effect.gen(function* () {
       const { list, load, save } = yield* Checkpoints
       yield* save(checkpoint)

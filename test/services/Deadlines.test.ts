@@ -14,7 +14,7 @@ const setUp = Effect.map(Deadlines.make, (deadlines) => ({
 const second = Duration.seconds(1)
 const late = () => "late"
 
-it.effect("what ends in time is as it was, what does not is cut off, after its finalizers", () =>
+it.effect("an effect that ends in time is unchanged, one that does not fails after its finalizers", () =>
   Effect.gen(function* () {
     const { within } = yield* setUp
     assert.strictEqual(yield* within(Effect.succeed(1), second, late), 1)
@@ -58,7 +58,7 @@ it.effect("each has its own time, whatever else began before or after, and of wh
   })
 )
 
-it.effect("interrupted, it interrupts what it runs; a deadline after that does nothing", () =>
+it.effect("interrupted, it interrupts its effect; a deadline after that does nothing", () =>
   Effect.gen(function* () {
     const { within } = yield* setUp
     let interruptions = 0
@@ -72,7 +72,7 @@ it.effect("interrupted, it interrupts what it runs; a deadline after that does n
   })
 )
 
-it.effect("one that is late and takes its time to end leaves those alone that began meanwhile", () =>
+it.effect("one that is late and slow to end does not affect those that began meanwhile", () =>
   Effect.gen(function* () {
     const { within } = yield* setUp
     const ended = Effect.andThen(Effect.ignore(within(Effect.never, second, late)), Clock.currentTimeMillis)

@@ -193,7 +193,7 @@ describe("DestinationGuard", () => {
       })
   )
 
-  it.effect("a range that is no range allows nothing, and a public address still needs an entry", () =>
+  it.effect("an invalid range allows nothing, and a public address still needs an entry", () =>
     Effect.gen(function* () {
       yield* refusal("https://10.1.0.1/", { allowedHosts: [], allowedCidrs: ["10.1.0.0", "nonsense"] })
       yield* refusal("https://93.184.216.34/", { allowedHosts: [], allowedCidrs: ["93.184.216.0/24"] })

@@ -96,7 +96,7 @@ describe("EventBridgeConfig.layerConfig", () => {
     })
   )
 
-  it.effect.each([" ", "\n", "\r\n", "\t"])("variables are taken without the whitespace around them: %j", (space) =>
+  it.effect.each([" ", "\n", "\r\n", "\t"])("variables are read without the whitespace around them: %j", (space) =>
     Effect.gen(function* () {
       const env = {
         ...credentials,
@@ -159,7 +159,7 @@ describe("EventBridgeConfig.layerConfig", () => {
     })
   )
 
-  it.effect("all that is wrong is told at once, and no value with it", () =>
+  it.effect("all issues are reported at once, without any value", () =>
     Effect.gen(function* () {
       const env = {
         CXONE_CLIENT_SECRET: secret,
@@ -182,7 +182,7 @@ describe("EventBridgeConfig.layerConfig", () => {
     })
   )
 
-  it.effect("a webhook's secret is told what it must be; one left empty is none", () =>
+  it.effect("an invalid webhook secret is reported with its format; an empty one counts as none", () =>
     Effect.gen(function* () {
       const wrong = { ...credentials, REGISTRY_WEBHOOK_SECRET: "whsec_dG9vIHNob3J0" }
       assert.deepStrictEqual(yield* issuesOf(fromEnvironment(wrong)), [
@@ -196,7 +196,7 @@ describe("EventBridgeConfig.layerConfig", () => {
     })
   )
 
-  it.effect("what is wrong with an option is told by the option's name", () =>
+  it.effect("an issue with an option is reported under the option's name", () =>
     Effect.gen(function* () {
       const options = { baseUrl: "ftp://bus.example.com", registryUrl: "http://registry.example.com", topicId: ".." }
       const env = { ...credentials, CXONE_TOPIC_ID: "." }
@@ -208,7 +208,7 @@ describe("EventBridgeConfig.layerConfig", () => {
     })
   )
 
-  it.effect("an override that is no https URL is told once", () =>
+  it.effect("an override that is not an https URL is reported once", () =>
     Effect.gen(function* () {
       for (const url of ["hooks.example.com", "mailto:hooks@example.com", "http://a!b.example.com"]) {
         assert.deepStrictEqual(yield* issuesOf(fromEnvironment({ ...credentials, DESTINATION_OVERRIDE_URL: url })), [
@@ -227,7 +227,7 @@ describe("EventBridgeConfig.layerConfig", () => {
   )
 
   it.effect.each(["not a host", "http://api.nicecxone.com", "api.nicecxone.com/path?x", "..", "host:port"])(
-    "a region of %j is told as the region's",
+    "a region of %j is reported under the region's name",
     (region) =>
       Effect.gen(function* () {
         assert.deepStrictEqual(yield* issuesOf(fromEnvironment({ ...credentials, CXONE_REGION: region })), [
@@ -238,7 +238,7 @@ describe("EventBridgeConfig.layerConfig", () => {
 })
 
 describe("EventBridgeConfig.layer", () => {
-  it.effect("takes what it is given", () =>
+  it.effect("accepts what it is given", () =>
     Effect.gen(function* () {
       const config = yield* fromOptions({
         baseUrl: "https://bus.example.com/",
@@ -265,7 +265,7 @@ describe("EventBridgeConfig.layer", () => {
     })
   )
 
-  it.effect("a list that is undefined is as one that is left out", () =>
+  it.effect("an undefined list is the same as one left out", () =>
     Effect.gen(function* () {
       const config = yield* fromOptions({
         destinations: { allowedHosts: undefined, allowedCidrs: undefined },
@@ -346,7 +346,7 @@ describe("EventBridgeConfig.layer", () => {
     })
   )
 
-  it.effect("durations are taken in every form there is, and pauses may be none", () =>
+  it.effect("durations are accepted in every form, and pauses may be zero", () =>
     Effect.gen(function* () {
       const { breaker, rateLimit, retry, timeouts } = yield* fromOptions({
         timeouts: { default: 1500, page: [1, 500_000_000], replay: 1_500_000_000n },

@@ -100,7 +100,7 @@ describe("EventBridgeHttp.listDeadLetters", () => {
     )
   )
 
-  it.effect("reads letters digit by digit, and what is no letter as such", () => {
+  it.effect("reads letters digit by digit, and reports entries that are not letters", () => {
     const letter =
       '{"eventId":"e","topicId":"t","payload":{"n":12345678901234567890,"__proto__":{"z":-0}},"extra":1e400}'
     return Effect.gen(function* () {
@@ -140,13 +140,15 @@ describe("EventBridgeHttp.listDeadLetters", () => {
     }).pipe(withHttp(() => tooLong()))
   )
 
-  it.effect("a page that is not in UTF-8 is final: its letters would be replayed with U+FFFD for what they held", () =>
-    Effect.gen(function* () {
-      const error = yield* Effect.flip(list())
-      assert.strictEqual(error.message, "ListDeadLetters: the answer (200) could not be read: it is not in UTF-8")
-      assert.deepInclude(error, { classification: "MALFORMED_RESPONSE", tries: 1, ambiguous: false })
-      assert.lengthOf(yield* calls, 1)
-    }).pipe(withHttp(() => latin1(`{"events":[{"eventId":"evt_1","topicId":"topic-1","payload":"gr\xfc\xdfe"}]}`)))
+  it.effect(
+    "a page that is not in UTF-8 is final: its letters would be replayed with U+FFFD in place of their bytes",
+    () =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(list())
+        assert.strictEqual(error.message, "ListDeadLetters: the answer (200) could not be read: it is not in UTF-8")
+        assert.deepInclude(error, { classification: "MALFORMED_RESPONSE", tries: 1, ambiguous: false })
+        assert.lengthOf(yield* calls, 1)
+      }).pipe(withHttp(() => latin1(`{"events":[{"eventId":"evt_1","topicId":"topic-1","payload":"gr\xfc\xdfe"}]}`)))
   )
 
   it.effect("U+FFFD that the service sent is U+FFFD", () =>
@@ -209,7 +211,7 @@ describe("EventBridgeHttp.replay", () => {
     }).pipe(withHttp(() => json(receipt, 201)))
   )
 
-  it.effect("nor is a receipt longer than is read", () =>
+  it.effect("nor is a receipt that is too long to be read", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* replay(), { receipt: undefined })
       assert.lengthOf(yield* calls, 1)
@@ -223,7 +225,7 @@ describe("EventBridgeHttp.replay", () => {
     }).pipe(withHttp(() => latin1(`{"eventId":"\xfc","status":"queued"}`)))
   )
 
-  it.effect("a failure that is not in UTF-8 says what of it can be read", () =>
+  it.effect("a failure that is not in UTF-8 shows what can be read of it", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(list())
       assert.strictEqual(error.reason._tag, "NotFound")
@@ -231,7 +233,7 @@ describe("EventBridgeHttp.replay", () => {
     }).pipe(withHttp(() => latin1(`{"message":"gr\xfc\xdfe"}`, 404)))
   )
 
-  it.effect("a failure longer than is read is the failure that its status says", () =>
+  it.effect("a failure that is too long to be read is classified by its status", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(timeless(replay()))
       assert.strictEqual(error.reason._tag, "MaxRetriesExceeded")
@@ -241,7 +243,7 @@ describe("EventBridgeHttp.replay", () => {
   )
 
   it.effect.each(["<html>ok</html>", "", "{}", '{"eventId":"evt_1"', '{"eventId":1,"status":"queued"}'])(
-    "a receipt that cannot be read was a success all the same, and is not asked for again: %s",
+    "a receipt that cannot be read is still a success, and is not requested again: %s",
     (body) =>
       Effect.gen(function* () {
         assert.deepStrictEqual(yield* replay(), { receipt: undefined })
@@ -376,7 +378,7 @@ describe("EventBridgeHttp and its token", () => {
     }).pipe(withHttp(() => json({ message: "expired" }, 401)))
   )
 
-  it.effect("where a token was taken before, a new one that is refused as well was revoked, and is renewed", () =>
+  it.effect("if a token was accepted before, a new one that is refused as well was revoked, and is renewed", () =>
     Effect.gen(function* () {
       yield* replay()
       assert.deepStrictEqual(yield* replay(), { receipt })
@@ -401,7 +403,7 @@ describe("EventBridgeHttp and its token", () => {
     )
   )
 
-  it.effect("a token that cannot be had fails the call with the token's own error, and nothing is sent", () =>
+  it.effect("a token that cannot be obtained fails the call with the token's own error, and nothing is sent", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(replay())
       assert.deepInclude(error, { operation: "Token", tries: 1 })
@@ -426,7 +428,7 @@ describe("EventBridgeHttp and its token", () => {
     }).pipe(withHttp(echo))
   )
 
-  it.effect("not even the part of it that is left where the body is cut", () =>
+  it.effect("not even the part of it that is left when the body is cut", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(replay())
       assert.notInclude(shown(error), "token-with")
@@ -531,7 +533,7 @@ describe("EventBridgeHttp.authorize", () => {
     }).pipe(Effect.provide(layerHttp()), Effect.provide(layerWire(() => json({ error: "invalid_client" }, 401))))
   )
 
-  it.effect("what the application does to requests comes first, for each kind of them: it sees no token", () => {
+  it.effect("what the application does to requests comes first, for every kind of request: it sees no token", () => {
     const seen: Array<HttpClientRequest.HttpClientRequest> = []
     const noting = Layer.effect(
       HttpClient.HttpClient,
@@ -569,7 +571,7 @@ describe("EventBridgeHttp.authorize", () => {
     ["422", () => json({ message: "no" }, 422), "SchemaViolation", 1, 1],
     ["429 with a pause", () => text("", 429, { "retry-after": "600" }), "RateLimited", 1, 1]
   ])(
-    "an application's client that fails for a status is understood all the same: %s",
+    "an application's client that fails because of a status is understood, too: %s",
     ([, answer, expected, times, tokens]) =>
       Effect.gen(function* () {
         const reason = yield* Effect.match(timeless(replay()), {
@@ -591,7 +593,7 @@ describe("EventBridgeHttp.authorize", () => {
       )
   )
 
-  it.effect("a token given by the application is taken as it is", () =>
+  it.effect("a token given by the application is used as it is", () =>
     Effect.gen(function* () {
       yield* authorize
       yield* replay()

@@ -40,7 +40,7 @@ const atNumber = (wait: Effect.Effect<void>) => (step: string, file: string) =>
 const full = PlatformError.systemError({ _tag: "Unknown", module: "FileSystem", method: "open", description: "ENOSPC" })
 
 describe("FileLease", () => {
-  it.effect("is held by one process, and the other is told by whom, since when, and what to do", () =>
+  it.effect("is held by one process, and another one learns by whom, since when, and what to do", () =>
     Effect.gen(function* () {
       const machines = start()
       yield* TestClock.setTime(Date.parse("2024-05-11T09:15:22.103Z"))
@@ -106,7 +106,7 @@ describe("FileLease", () => {
     })
   )
 
-  it.effect("is kept for hours as long as its owner lives, also seen from where nothing is known of it", () =>
+  it.effect("is kept for hours as long as its owner is alive, even for those who know nothing of the owner", () =>
     Effect.gen(function* () {
       const machines = start()
       const { check } = yield* takenBy(machines, { pid: 1, host: "elsewhere" })
@@ -119,7 +119,7 @@ describe("FileLease", () => {
     })
   )
 
-  it.effect("one whose owner lives, but was stopped, is never taken on the same machine", () =>
+  it.effect("one whose owner is alive, but suspended, is never taken on the same machine", () =>
     Effect.gen(function* () {
       const machines = start()
       machines.disk.put(`${folder}/1`, fileOf("build-3", 1))
@@ -129,7 +129,7 @@ describe("FileLease", () => {
   )
 
   it.effect.each(["", "{", '{"owner":{"host":"build-3"}}', "null"])(
-    "of a file that does not tell its owner, %s, only the age counts",
+    "of a file that does not name its owner, %s, only the age counts",
     (content) =>
       Effect.gen(function* () {
         const machines = start()
@@ -146,7 +146,7 @@ describe("FileLease", () => {
       })
   )
 
-  it.effect("an owner that slept while its lease was taken learns it, and takes nothing from the new one", () =>
+  it.effect("an owner that slept while its lease was taken learns of it, and takes nothing from the new one", () =>
     Effect.gen(function* () {
       const machines = start()
       const awake = yield* Deferred.make<void>()
@@ -184,7 +184,7 @@ describe("FileLease", () => {
     })
   )
 
-  it.effect("a renewal that fails is tried again; where it fails for long, the lease is lost", () =>
+  it.effect("a renewal that fails is tried again; if it keeps failing, the lease is lost", () =>
     Effect.gen(function* () {
       const machines = start()
       let failures = 0
@@ -230,7 +230,7 @@ describe("FileLease", () => {
       })
   )
 
-  it.effect("what a process could not release it takes itself once it has expired", () =>
+  it.effect("a lease that a process could not release it can take itself once it has expired", () =>
     Effect.gen(function* () {
       const machines = start()
       let isFaulty = false
@@ -257,30 +257,32 @@ describe("FileLease", () => {
     })
   )
 
-  it.effect.each(["made", "none"] as const)("who listed long ago takes no number used since; links: %s", (links) =>
-    Effect.gen(function* () {
-      for (const rounds of [1, 2, 3, 4]) {
-        const machines = start()
-        const once = Effect.flatMap(takenBy(machines, { pid: 1, links }), ({ release }) => release)
-        yield* once
-        const awake = yield* Deferred.make<void>()
-        const late = yield* Effect.forkChild(
-          Effect.result(takenBy(machines, { pid: 2, links, before: atNumber(Deferred.await(awake)) }))
-        )
-        yield* TestClock.adjust("1 millis")
-        for (let round = 1; round < rounds; round++) yield* once
-        const { check } = yield* takenBy(machines, { pid: 3, links })
-        yield* Deferred.succeed(awake, undefined)
-        assert.strictEqual((yield* Fiber.join(late))._tag, "Failure")
-        const names = machines.disk.names(folder)
-        assert.isAtMost(names.length, 2, names.join())
-        yield* TestClock.adjust("1 minutes")
-        yield* check
-      }
-    })
+  it.effect.each(["made", "none"] as const)(
+    "acting on an outdated listing takes no number used since; links: %s",
+    (links) =>
+      Effect.gen(function* () {
+        for (const rounds of [1, 2, 3, 4]) {
+          const machines = start()
+          const once = Effect.flatMap(takenBy(machines, { pid: 1, links }), ({ release }) => release)
+          yield* once
+          const awake = yield* Deferred.make<void>()
+          const late = yield* Effect.forkChild(
+            Effect.result(takenBy(machines, { pid: 2, links, before: atNumber(Deferred.await(awake)) }))
+          )
+          yield* TestClock.adjust("1 millis")
+          for (let round = 1; round < rounds; round++) yield* once
+          const { check } = yield* takenBy(machines, { pid: 3, links })
+          yield* Deferred.succeed(awake, undefined)
+          assert.strictEqual((yield* Fiber.join(late))._tag, "Failure")
+          const names = machines.disk.names(folder)
+          assert.isAtMost(names.length, 2, names.join())
+          yield* TestClock.adjust("1 minutes")
+          yield* check
+        }
+      })
   )
 
-  it.effect("who comes late to a lease that is free again takes the number after, and holds it", () =>
+  it.effect("a late comer to a lease that is free again takes the next number, and holds it", () =>
     Effect.gen(function* () {
       const machines = start()
       const awake = yield* Deferred.make<void>()
@@ -296,7 +298,7 @@ describe("FileLease", () => {
     })
   )
 
-  it.effect("a lease that was old when it was made is made again, and so is a renewal", () =>
+  it.effect("a lease that took too long to write is written again, and so is a renewal", () =>
     Effect.gen(function* () {
       const machines = start()
       let awake = yield* Deferred.make<void>()

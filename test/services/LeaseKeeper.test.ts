@@ -79,7 +79,7 @@ describe("a process that was stopped for longer than its lease lasts", () => {
       })
   )
 
-  it.effect("waits where it cannot be told, and is interrupted all the same", () =>
+  it.effect("waits while it cannot find out, and can be interrupted", () =>
     Effect.gen(function* () {
       const { check } = yield* awake(Effect.never)
       const fiber = yield* Effect.forkChild(check)

@@ -117,7 +117,7 @@ describe("Metrics", () => {
     }).pipe(Effect.provide(Metrics.layer), apart)
   )
 
-  it.effect("a try takes the time it takes, also where the clock is set back meanwhile", () =>
+  it.effect("the duration of a try is right even if the clock is set back meanwhile", () =>
     Effect.gen(function* () {
       const http = yield* EventBridgeHttp
       const fiber = yield* Effect.forkChild(http.replay(replayOf()))
@@ -176,7 +176,7 @@ describe("Metrics", () => {
     )
   )
 
-  it.effect("a status that HTTP does not have is no series of its own", () =>
+  it.effect("a status that HTTP does not have gets no series of its own", () =>
     Effect.gen(function* () {
       const metrics = yield* Metrics
       for (let status = 0; status < 5000; status += 7) yield* metrics.request("Token", status, 1)
@@ -223,7 +223,7 @@ describe("Metrics", () => {
     )
   })
 
-  it.effect("letters in flight are more and fewer", () =>
+  it.effect("letters in flight go up and down", () =>
     Effect.gen(function* () {
       const metrics = yield* Metrics
       const inFlight = Effect.map(Metrics.snapshot, (series) =>

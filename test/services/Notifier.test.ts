@@ -83,7 +83,7 @@ describe("Notifier", () => {
     }).pipe(withNotifier(() => text("", 204)))
   )
 
-  it.effect("a slow webhook does not delay the one who notifies", () =>
+  it.effect("a slow webhook does not delay the caller", () =>
     Effect.gen(function* () {
       const { drain, notify } = yield* start
       // No time passes here: whatever waited would wait for ever.
@@ -96,7 +96,7 @@ describe("Notifier", () => {
     }).pipe(withNotifier(() => late("500 millis", json({})), { concurrency: 64 }))
   )
 
-  it.effect("so many requests at once and no more", () =>
+  it.effect("no more requests at once than allowed", () =>
     Effect.gen(function* () {
       const { drain, notify } = yield* start
       for (const id of ids(100)) yield* notify([record(id)])
@@ -177,7 +177,7 @@ describe("Notifier", () => {
     }).pipe(withNotifier(answerer, { concurrency: 16, drainTimeout: "1 minute" }, logs))
   })
 
-  it.effect("one that fails and recovers gets all there is", () => {
+  it.effect("one that fails and recovers gets all records", () => {
     const logs = collectLogs()
     return Effect.gen(function* () {
       const { drain, notify } = yield* start
@@ -190,7 +190,7 @@ describe("Notifier", () => {
     }).pipe(withNotifier((_, index) => (index < 2 ? text("", 503) : index === 2 ? "reset" : json({})), {}, logs))
   })
 
-  it.effect("one that is down gets few requests, and what waited when it is back", () =>
+  it.effect("one that is down gets few requests, and the waiting records when it is back", () =>
     Effect.gen(function* () {
       const { drain, notify } = yield* start
       for (const id of ids(1000)) yield* notify([record(id)])
@@ -239,21 +239,19 @@ describe("Notifier", () => {
     )
   )
 
-  it.effect(
-    "a pause longer than there is patience for gives the record up, and the next one waits as long as there is",
-    () =>
-      Effect.gen(function* () {
-        const { drain, notify } = yield* start
-        for (const id of ids(2)) yield* notify([record(id)])
-        yield* TestClock.adjust("119 seconds")
-        assert.lengthOf(yield* sent, 1)
-        yield* TestClock.adjust("1 second")
-        assert.deepStrictEqual(yield* drain, { delivered: 1, failed: 1, dropped: 0 })
-      }).pipe(
-        withNotifier((_, index) => (index === 0 ? text("", 429, { "retry-after": "86400" }) : json({})), {
-          concurrency: 1
-        })
-      )
+  it.effect("a pause above the cap gives the record up, and the next one waits as long as the cap", () =>
+    Effect.gen(function* () {
+      const { drain, notify } = yield* start
+      for (const id of ids(2)) yield* notify([record(id)])
+      yield* TestClock.adjust("119 seconds")
+      assert.lengthOf(yield* sent, 1)
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* drain, { delivered: 1, failed: 1, dropped: 0 })
+    }).pipe(
+      withNotifier((_, index) => (index === 0 ? text("", 429, { "retry-after": "86400" }) : json({})), {
+        concurrency: 1
+      })
+    )
   )
 
   it.effect("what the URL carries is not logged", () => {
@@ -315,7 +313,7 @@ describe("Notifier", () => {
     )
   })
 
-  it.effect("a drain that is interrupted is gone on with by the end of the scope, and nothing is counted twice", () =>
+  it.effect("a drain that is interrupted is continued when the scope ends, and nothing is counted twice", () =>
     Effect.gen(function* () {
       const run = yield* Effect.forkChild(
         Effect.scoped(
@@ -383,7 +381,7 @@ describe("Notifier", () => {
     { arbitrary: { runs: 60 } }
   )
 
-  it.effect("without a monitoring URL nobody is told, and nothing is counted", () =>
+  it.effect("without a monitoring URL nobody is notified, and nothing is counted", () =>
     Effect.gen(function* () {
       const { drain, notify } = yield* start
       for (const id of ids(3)) yield* notify([record(id)])
@@ -409,7 +407,7 @@ describe("Notifier", () => {
     }).pipe(withNotifier((_, index) => (index < 2 ? text("", 503) : json({})), {}, undefined, signed))
   )
 
-  it.effect("told again by a process that goes on with the run, a record is the same message; no other is", () =>
+  it.effect("a record sent again by a process that resumes the run is the same message; no other is", () =>
     Effect.gen(function* () {
       const first = record("evt_1")
       const { drain, notify } = yield* start

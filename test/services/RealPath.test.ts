@@ -45,7 +45,7 @@ describe("RealPath", () => {
     }).pipe(onNode)
   )
 
-  it.live("fails where links lead in a circle, and where the folder is missing", () =>
+  it.live("fails if links form a circle, or the folder is missing", () =>
     Effect.gen(function* () {
       const { fs, top } = yield* folders
       yield* fs.symlink("two", `${top}/one`)

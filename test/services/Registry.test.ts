@@ -52,7 +52,7 @@ describe("Registry", () => {
     }).pipe(withRegistry((_, index) => (index === 0 ? "reset" : text("", [0, 425, 507, 204][index]))))
   )
 
-  it.effect("each change is a message of its own, also one that comes back later", () =>
+  it.effect("each change is a new message, even to a state that it had before", () =>
     Effect.gen(function* () {
       yield* sync("sub-1", "active")
       yield* sync("sub-1", "paused")
@@ -122,7 +122,7 @@ describe("Registry", () => {
       }).pipe(withRegistry(() => late("29 seconds", text("", 204)), { retry: { maxRetryAfter } }))
   )
 
-  it.effect("of an answer longer than is read, the status counts", () =>
+  it.effect("of an answer that is too long to be read, the status counts", () =>
     Effect.gen(function* () {
       yield* sync("sub-1", "active")
       assert.lengthOf(yield* sent, 2)

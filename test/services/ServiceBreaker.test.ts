@@ -80,7 +80,7 @@ describe("ServiceBreaker", () => {
     }).pipe(onMemory)
   )
 
-  it.effect("opens after so many failures in a row, and only then", () =>
+  it.effect("opens after the configured number of failures in a row, and only then", () =>
     Effect.gen(function* () {
       const { execute, health, stateTag, tagOf } = yield* setUp
       yield* execute(good)
@@ -135,7 +135,7 @@ describe("ServiceBreaker", () => {
     }).pipe(onMemory)
   )
 
-  it.effect("what ends after the circuit has opened ends as it does, and changes nothing", () =>
+  it.effect("a try that ends after the circuit has opened keeps its result, and changes nothing", () =>
     Effect.gen(function* () {
       const { execute, stateTag, tagOf } = yield* setUp
       yield* execute(good)
@@ -190,7 +190,7 @@ describe("ServiceBreaker", () => {
     }).pipe(onMemory)
   )
 
-  it.effect("the service's health is known also where the store fails", () =>
+  it.effect("the service's health is known even if the store fails", () =>
     Effect.gen(function* () {
       const { health, storage, tagOf } = yield* setUp
       storage.isDown = true

@@ -57,7 +57,7 @@ const many = (fibers: number) =>
   )
 
 describe("Token", () => {
-  it.effect("asks as RFC 6749 has it, with the path and scopes configured", () =>
+  it.effect("asks as RFC 6749 says, with the path and scopes configured", () =>
     Effect.gen(function* () {
       yield* get
       const [request] = (yield* Wire).sent
@@ -113,7 +113,7 @@ describe("Token", () => {
     }).pipe(withToken((_, index) => late("1 second", json({ access_token: `token-${index + 1}`, expires_in: 3600 }))))
   )
 
-  it.effect("a fiber that is interrupted while it waits takes nobody with it", () =>
+  it.effect("interrupting a fiber that waits does not affect the others", () =>
     Effect.gen(function* () {
       const first = yield* Effect.forkChild(get)
       const second = yield* Effect.forkChild(get)
@@ -166,7 +166,7 @@ describe("Token", () => {
     )
   )
 
-  it.effect("one that ends while it is refreshed is not served any more", () =>
+  it.effect("one that expires while it is refreshed is no longer served", () =>
     Effect.gen(function* () {
       yield* get
       yield* TestClock.adjust("3590 seconds")
@@ -199,7 +199,7 @@ describe("Token", () => {
     }).pipe(withToken(tokens({ expires_in: 100 })))
   )
 
-  it.effect.each([undefined, null, 0, -1, "abc", 1e12, {}])("expires_in %j is taken for 55 minutes", (expiresIn) =>
+  it.effect.each([undefined, null, 0, -1, "abc", 1e12, {}])("expires_in %j counts as 55 minutes", (expiresIn) =>
     Effect.gen(function* () {
       yield* get
       yield* TestClock.adjust("3239 seconds")
@@ -295,7 +295,7 @@ describe("Token", () => {
     }
   )
 
-  it.effect("the emulator refuses a wrong secret, and takes the right one", () =>
+  it.effect("the emulator refuses a wrong secret, and accepts the right one", () =>
     Effect.gen(function* () {
       const wrong = get.pipe(Effect.provide(layerToken({ clientId: "demo" })))
       assert.include(String(yield* Effect.flip(wrong)), "the credentials were refused")

@@ -217,7 +217,7 @@ describe("Transport: a rate limit on all calls", () => {
     }).pipe(withHttp(limitedTo(2)))
   )
 
-  it.effect("ends each call after its tries where none is let through", () =>
+  it.effect("ends each call after its tries if none is let through", () =>
     Effect.gen(function* () {
       const errors = yield* timeless(
         Effect.forEach(many, (id) => Effect.flip(replay(id)), { concurrency: "unbounded" })
@@ -258,7 +258,7 @@ describe("Transport: a rate limit on all calls", () => {
     )
   )
 
-  it.effect("ends a call whose turn does not come for as long as calls wait in an outage", () => {
+  it.effect("ends a call whose turn does not come within the time that calls wait in an outage", () => {
     let requests = 0
     return Effect.gen(function* () {
       const others = yield* Effect.forkChild(Effect.forever(Effect.andThen(replay(), Effect.sleep("100 millis"))))
@@ -314,7 +314,7 @@ describe("Transport: deadlines", () => {
     }).pipe(withHttp(then(never, never)))
   )
 
-  it.effect("an answer in time is taken, one whose 409 follows a deadline is our own", () =>
+  it.effect("an answer in time counts, and a 409 that follows a deadline is our own", () =>
     Effect.gen(function* () {
       const error = yield* timeless(Effect.flip(replay()))
       assert.deepInclude(error, { tries: 2, ambiguous: true })
@@ -555,7 +555,7 @@ describe("Transport: breaker", () => {
     )
   )
 
-  it.effect("a probe goes out with the token of its time", () =>
+  it.effect("a probe goes out with the token current at that time", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* timeless(replay()), { receipt })
       const tokens = (yield* allCalls).filter(isProbe).map(({ at, headers }) => [at < 60_000, headers["authorization"]])

@@ -23,7 +23,7 @@ const message = { identity: ["run-1", "key-1"], body: { text: "é \u{1f600} \ud8
 const sent = Effect.map(Wire, (wire) => wire.sent)
 
 describe("Webhook", () => {
-  it.effect("each try has the id and the bytes of the message, and the time and the signature of its own", () =>
+  it.effect("each try has the id and the bytes of the message, but its own time and signature", () =>
     Effect.gen(function* () {
       const started = Date.now()
       yield* TestClock.setTime(started)
@@ -87,7 +87,7 @@ describe("Webhook", () => {
     }).pipe(Effect.provide(layerWire(() => text("", 204))))
   )
 
-  it.effect("an application's client that fails for a status is understood all the same", () =>
+  it.effect("an application's client that fails because of a status is understood, too", () =>
     Effect.gen(function* () {
       const attempt = yield* Effect.flatMap(make(undefined), (prepare) => prepare(message))
       const failure = yield* Effect.flip(attempt)

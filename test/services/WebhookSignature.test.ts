@@ -37,7 +37,7 @@ describe("WebhookSignature", () => {
       })
   )
 
-  it.effect("a secret that is none signs nothing, and is not told", () =>
+  it.effect("an invalid secret signs nothing, and is not shown", () =>
     Effect.gen(function* () {
       const secret = webhookSecret.slice(0, -8)
       const failure = yield* Effect.flip(signed(secret, { id: "1", timestamp: 1, body: "{}" }))

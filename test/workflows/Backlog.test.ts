@@ -44,7 +44,7 @@ const added = (backlog: Backlog, letters: ReadonlyArray<QueuedLetter>) => {
 const take = (backlog: Backlog, times: number) => Effect.forEach(Array.from({ length: times }), () => backlog.take())
 
 describe("Backlog", () => {
-  it.effect("runs low below four letters for each that is sent at once", () =>
+  it.effect("runs low below four letters per letter sent at once", () =>
     Effect.gen(function* () {
       const backlog = yield* Backlog.make(2, [])
       assert.isTrue(yield* isThere(backlog.runsLow))
@@ -57,22 +57,20 @@ describe("Backlog", () => {
     })
   )
 
-  it.effect(
-    "has room below twelve letters without an outcome for each that is sent at once, expected ones included",
-    () =>
-      Effect.gen(function* () {
-        const backlog = yield* Backlog.make(2, [])
-        backlog.expect(23)
-        assert.isTrue(yield* isThere(backlog.room))
-        backlog.expect(1)
-        assert.isFalse(yield* isThere(backlog.room))
-        const first = queued("first")
-        backlog.add([first, ...many(23)])
-        yield* take(backlog, 24)
-        assert.isFalse(yield* isThere(backlog.room))
-        backlog.finish(first, false)
-        assert.isTrue(yield* isThere(backlog.room))
-      })
+  it.effect("has room below twelve letters without an outcome per letter sent at once, expected ones included", () =>
+    Effect.gen(function* () {
+      const backlog = yield* Backlog.make(2, [])
+      backlog.expect(23)
+      assert.isTrue(yield* isThere(backlog.room))
+      backlog.expect(1)
+      assert.isFalse(yield* isThere(backlog.room))
+      const first = queued("first")
+      backlog.add([first, ...many(23)])
+      yield* take(backlog, 24)
+      assert.isFalse(yield* isThere(backlog.room))
+      backlog.finish(first, false)
+      assert.isTrue(yield* isThere(backlog.room))
+    })
   )
 
   it.effect("reads on past letters that wait for their key, as soon as they are known to", () =>

@@ -8,7 +8,7 @@ import { checkpoint, report } from "../services/support/Runs.ts"
 import * as CheckpointWriter from "../../src/workflows/CheckpointWriter.ts"
 import { PageLedger } from "../../src/workflows/PageLedger.ts"
 
-it.effect("a checkpoint tells when the last page was settled, not when it was written", () =>
+it.effect("a checkpoint shows when the last page was settled, not when it was written", () =>
   Effect.gen(function* () {
     const checkpoints = yield* Checkpoints
     const ledger = new PageLedger(
@@ -36,7 +36,7 @@ it.effect("a checkpoint tells when the last page was settled, not when it was wr
   }).pipe(Effect.provide(Checkpoints.layerMemory))
 )
 
-it.effect("the report of a run is its last word, whoever asks for a checkpoint together with it", () => {
+it.effect("the report of a run is saved last, whoever asks for a checkpoint together with it", () => {
   const isDiskBack = Latch.makeUnsafe(false)
   const slow = Layer.effect(
     KeyValueStore.KeyValueStore,

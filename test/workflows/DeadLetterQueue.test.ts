@@ -62,7 +62,7 @@ describe("the pages of a dead letter queue", () => {
     }).pipe(Effect.provide(onEmulator({ queue: letters(35) })))
   )
 
-  it.effect("go on over short and empty ones, up to the one without a token", () =>
+  it.effect("continue past short and empty ones, up to the one without a token", () =>
     Effect.gen(function* () {
       const pages = yield* driven(readAll)
       const entries = pages.flatMap((page) => page.letters)
@@ -112,7 +112,7 @@ describe("the pages of a dead letter queue", () => {
   const small = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
   it.effect.prop(
-    "fail instead of going round: a cycle of any length, after any number of pages",
+    "fail instead of looping: a cycle of any length, after any number of pages",
     { lead: small(0, 12), length: small(1, 10) },
     ({ lead, length }) =>
       Effect.gen(function* () {
@@ -134,7 +134,7 @@ describe("the pages of a dead letter queue", () => {
     { arbitrary: { runs: 60 } }
   )
 
-  it.effect("that go round stop a run, which says why", () =>
+  it.effect("that loop stop a run, which says why", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(driven(Effect.flatMap(Replay, (replay) => replay.run({ topicId }))))
       assert.strictEqual(error._tag, "ReplayHalted")
@@ -204,7 +204,7 @@ describe("the pages of a dead letter queue", () => {
       )
   )
 
-  it.effect("hold an entry that cannot be read as what is wrong with it", () =>
+  it.effect("hold, for an entry that cannot be read, what is wrong with it", () =>
     Effect.gen(function* () {
       const queue = yield* DeadLetterQueue
       const entries = yield* Stream.runCollect(queue.letters({ topicId }))

@@ -369,7 +369,7 @@ describe("answers of all kinds", () => {
     })
   )
 
-  it.live("a success from where a client has followed a redirect to is none of the service's", () =>
+  it.live("a success from where a client was redirected to does not count as the service's", () =>
     Effect.gen(function* () {
       const server = yield* start({
         topicId: topic,

@@ -24,7 +24,7 @@ const run = (options: { readonly maxFailureShare?: number } = {}) =>
 const refused = Fault.Answer({ status: 422, body: `{"message":"no such destination"}` })
 
 describe("a run of which too much fails", () => {
-  it.effect("halts, says what to do, and goes on under its id with what was not tried", () => {
+  it.effect("halts, says what to do, and resumes under its id with what was not tried", () => {
     let isRefusing = true
     return Effect.gen(function* () {
       const halted = yield* Effect.flip(run()).pipe(Effect.provide(library()))

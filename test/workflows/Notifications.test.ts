@@ -72,7 +72,7 @@ const outcome = Effect.fnUntraced(function* () {
 })
 
 describe("the monitoring webhook", () => {
-  it.effect("is told of each letter that was sent, with its audit record, and of no other", () => {
+  it.effect("is notified of each letter that was sent, with its audit record, and of no other", () => {
     const hook: Hook = { bodies: [] }
     return Effect.gen(function* () {
       const { report } = yield* outcome()
@@ -103,7 +103,7 @@ describe("the monitoring webhook", () => {
     )
   })
 
-  it.effect("is told of no letter that could not be recorded, nor is one counted", () => {
+  it.effect("is not notified of a letter that could not be recorded, nor is one counted", () => {
     const hook: Hook = { bodies: [] }
     const torn = Layer.succeed(Audit, {
       record: () => Effect.fail(new AuditError({ sink: "tape", detail: "torn" })),
@@ -144,32 +144,35 @@ describe("the monitoring webhook", () => {
     }).pipe(Effect.provide(observed({ queue: letters(200) }, hook)))
   })
 
-  it.effect("is told of what was sent before the run was interrupted, and of each letter once when it goes on", () => {
-    const ids: Array<string | undefined> = []
-    const hook: Hook = { bodies: [], ids, delay: "50 millis" }
-    const slow: FaultScript = ({ route }) =>
-      route === "replay" ? Fault.Slow({ delay: Duration.millis(30) }) : undefined
-    return Effect.gen(function* () {
-      const replay = yield* Replay
-      const first = yield* Effect.forkChild(replay.run({ topicId, runId: "run-1", concurrency: 4 }))
-      const { records } = yield* AuditMemory
-      yield* drive(first, { until: () => records.length >= 8 })
-      // In small steps: Web Crypto takes its time, while ours goes on.
-      yield* driven(Fiber.interrupt(first), 1)
-      const audited = records.length
-      assert.isBelow(audited, 30)
-      assert.lengthOf(ids, audited)
+  it.effect(
+    "is notified of what was sent before the run was interrupted, and of each letter once when it is resumed",
+    () => {
+      const ids: Array<string | undefined> = []
+      const hook: Hook = { bodies: [], ids, delay: "50 millis" }
+      const slow: FaultScript = ({ route }) =>
+        route === "replay" ? Fault.Slow({ delay: Duration.millis(30) }) : undefined
+      return Effect.gen(function* () {
+        const replay = yield* Replay
+        const first = yield* Effect.forkChild(replay.run({ topicId, runId: "run-1", concurrency: 4 }))
+        const { records } = yield* AuditMemory
+        yield* drive(first, { until: () => records.length >= 8 })
+        // In small steps: Web Crypto takes its time, while ours goes on.
+        yield* driven(Fiber.interrupt(first), 1)
+        const audited = records.length
+        assert.isBelow(audited, 30)
+        assert.lengthOf(ids, audited)
 
-      const report = yield* driven(replay.run({ topicId, runId: "run-1" }), 1)
-      assert.deepInclude(report, { status: "completed", letters: 60, success: 60 })
-      // Letters of the page that was cut off were told before: the receiver knows them by their ids.
-      assert.lengthOf(ids, audited + report.notifications.delivered)
-      assert.isAbove(ids.length, 60)
-      assert.lengthOf(new Set(ids), 60)
-    }).pipe(
-      Effect.provide(
-        observed({ queue: letters(60), script: slow }, hook, { monitoringSecret: Redacted.make(webhookSecret) })
+        const report = yield* driven(replay.run({ topicId, runId: "run-1" }), 1)
+        assert.deepInclude(report, { status: "completed", letters: 60, success: 60 })
+        // Letters of the page that was cut off were told before: the receiver knows them by their ids.
+        assert.lengthOf(ids, audited + report.notifications.delivered)
+        assert.isAbove(ids.length, 60)
+        assert.lengthOf(new Set(ids), 60)
+      }).pipe(
+        Effect.provide(
+          observed({ queue: letters(60), script: slow }, hook, { monitoringSecret: Redacted.make(webhookSecret) })
+        )
       )
-    )
-  })
+    }
+  )
 })

@@ -207,7 +207,7 @@ describe("a letter that fails", () => {
 })
 
 describe("a run with an order", () => {
-  it.effect("goes on with what it holds back, and tries again what failed on a page that was not settled", () => {
+  it.effect("resumes with what it holds back, and tries again what failed on a page that was not settled", () => {
     // "a" fails on the first page, which is settled; "b" on the second, which is not: its last letter is slow.
     const keys = ["a", "-", "-", "b", "-", "-", "a", "b", "-"]
     const life = { isOver: false }
@@ -243,7 +243,7 @@ describe("a run with an order", () => {
     )
   })
 
-  it.effect("takes keys as payloads hold them: numbers of any size, and null for none", () => {
+  it.effect("accepts keys as payloads hold them: numbers of any size, and null for none", () => {
     const big = "12345678901234567890"
     const ids = [big, "7", big, "7", "null", "null"]
     const life = { isOver: false }
@@ -297,7 +297,7 @@ describe("a run with an order", () => {
     )
   )
 
-  it.effect("goes on only with it, and with the same rule for failures", () =>
+  it.effect("is resumed only with an order, and with the same rule for failures", () =>
     Effect.gen(function* () {
       yield* driven(run({ runId: "ordered", limit: 1 }))
       yield* driven(run({ runId: "unordered", limit: 1, orderBy: undefined }))
@@ -319,7 +319,7 @@ describe("a run with an order", () => {
     }).pipe(Effect.provide(onEmulator({ queue: queueOf(["a", "a"]) })))
   )
 
-  it.effect("halts rather than hold back keys without number, and can go on", () => {
+  it.effect("halts rather than hold back an unlimited number of keys, and can be resumed", () => {
     const size = 10_100
     const keys = Array.from({ length: size }, (_, index) => `k${index}`)
     return Effect.gen(function* () {

@@ -28,7 +28,7 @@ import {
 const jsonOf = (entries: ReadonlyArray<unknown>): ReadonlyArray<string> => entries.map((entry) => JSON.stringify(entry))
 
 describe("the letters of a run", () => {
-  it.effect("are counted up to the limit, and no page is read behind it", () =>
+  it.effect("are counted up to the limit, and no page is read beyond it", () =>
     Effect.gen(function* () {
       const replay = yield* Replay
       const report = yield* replay.run({ topicId, limit: 23, pageSize: 10 })
@@ -42,7 +42,7 @@ describe("the letters of a run", () => {
   )
 
   it.effect.each(["-2 hours", "2 hours"] as const)(
-    "take the time they take, also where the clock is set by %s meanwhile",
+    "have the right duration even if the clock is set by %s meanwhile",
     (by) =>
       Effect.gen(function* () {
         const replay = yield* Replay
@@ -54,7 +54,7 @@ describe("the letters of a run", () => {
   )
 
   it.effect.each(["-2 hours", "2 hours"] as const)(
-    "keep to a rate limit, and wait no longer for it where the clock is set by %s meanwhile",
+    "keep to a rate limit, and wait no longer for it if the clock is set by %s meanwhile",
     (by) =>
       Effect.gen(function* () {
         const replay = yield* Replay
@@ -96,45 +96,47 @@ describe("the letters of a run", () => {
     )
   )
 
-  it.effect("are those whose failure reason contains a text and whom a predicate takes; the others are recorded", () =>
-    Effect.gen(function* () {
-      const replay = yield* Replay
-      const report = yield* replay.run({
-        topicId,
-        failureReason: "imed o",
-        select: ({ payload }) => JSON.stringify(payload).includes("keep")
-      })
-      assert.deepStrictEqual((yield* stats).deliveries, once([2, 3].map(key)))
-      assert.deepStrictEqual([report.success, report.skipped, report.failed], [2, 4, 0])
-      assert.deepStrictEqual(report.bySkipReason, { NOT_SELECTED: 4 })
-      assert.deepStrictEqual(report.byFailureReason, {
-        "HTTP 502": 1,
-        "timed out": 3,
-        "Timed out": 1,
-        "(none given)": 1
-      })
-      const records = yield* auditRecords
-      assert.strictEqual(records.length, 6)
-      const left = records.filter(({ error_classification }) => error_classification === "NOT_SELECTED")
-      assert.deepStrictEqual(
-        new Set(left.map(({ event_id }) => event_id)),
-        new Set(["evt_0", "evt_1", "evt_4", "evt_5"])
-      )
-      assert.isTrue(left.every(({ status }) => status === "SKIPPED"))
-    }).pipe(
-      Effect.provide(
-        onEmulator({
-          queue: [
-            letter(0, { payload: "keep", failureReason: "HTTP 502" }),
-            letter(1, { payload: "drop", failureReason: "timed out" }),
-            letter(2, { payload: "keep", failureReason: "timed out" }),
-            letter(3, { payload: ["keep"], failureReason: "timed out" }),
-            letter(4, { payload: "keep", failureReason: null }),
-            letter(5, { payload: "drop", failureReason: "Timed out" })
-          ]
+  it.effect(
+    "are those whose failure reason contains a text and that a predicate accepts; the others are recorded",
+    () =>
+      Effect.gen(function* () {
+        const replay = yield* Replay
+        const report = yield* replay.run({
+          topicId,
+          failureReason: "imed o",
+          select: ({ payload }) => JSON.stringify(payload).includes("keep")
         })
+        assert.deepStrictEqual((yield* stats).deliveries, once([2, 3].map(key)))
+        assert.deepStrictEqual([report.success, report.skipped, report.failed], [2, 4, 0])
+        assert.deepStrictEqual(report.bySkipReason, { NOT_SELECTED: 4 })
+        assert.deepStrictEqual(report.byFailureReason, {
+          "HTTP 502": 1,
+          "timed out": 3,
+          "Timed out": 1,
+          "(none given)": 1
+        })
+        const records = yield* auditRecords
+        assert.strictEqual(records.length, 6)
+        const left = records.filter(({ error_classification }) => error_classification === "NOT_SELECTED")
+        assert.deepStrictEqual(
+          new Set(left.map(({ event_id }) => event_id)),
+          new Set(["evt_0", "evt_1", "evt_4", "evt_5"])
+        )
+        assert.isTrue(left.every(({ status }) => status === "SKIPPED"))
+      }).pipe(
+        Effect.provide(
+          onEmulator({
+            queue: [
+              letter(0, { payload: "keep", failureReason: "HTTP 502" }),
+              letter(1, { payload: "drop", failureReason: "timed out" }),
+              letter(2, { payload: "keep", failureReason: "timed out" }),
+              letter(3, { payload: ["keep"], failureReason: "timed out" }),
+              letter(4, { payload: "keep", failureReason: null }),
+              letter(5, { payload: "drop", failureReason: "Timed out" })
+            ]
+          })
+        )
       )
-    )
   )
 
   it.effect("have an outcome each, in the stream of them", () =>
@@ -240,7 +242,7 @@ describe("before anything is sent", () => {
     }).pipe(Effect.provide(onEmulator({ scopes })))
   )
 
-  it.effect("options that would end badly are refused, and nothing is sent", () =>
+  it.effect("options that would do harm are refused, and nothing is sent", () =>
     Effect.gen(function* () {
       const replay = yield* Replay
       const issuesOf = (request: RunRequest) =>
@@ -312,7 +314,7 @@ describe("before anything is sent", () => {
 })
 
 describe("a destination override", () => {
-  it.live.each(["request", "configuration"] as const)("from the %s stands in the body and in the audit", (from) =>
+  it.live.each(["request", "configuration"] as const)("from the %s is in the body and in the audit", (from) =>
     Effect.gen(function* () {
       const destination = "https://hooks.example.com/in?tenant=a%20b"
       const server = yield* start({ topicId, pages: [jsonOf(letters(3))] })

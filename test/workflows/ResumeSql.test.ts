@@ -9,7 +9,7 @@ import { addsUp, drive, driven, keys, letters, library, once, stats, topicId, wo
 const request = { topicId, runId: "night", pageSize: 10, concurrency: 4 }
 
 describe("a run whose checkpoints are in a database", () => {
-  it.effect("goes on in another process wherever it was left: each letter is accepted once", () => {
+  it.effect("is resumed in another process wherever it was left: each letter is accepted once", () => {
     let arrived = 0
     const script = ({ route }: { readonly route: string }) => {
       if (route !== "replay") return undefined

@@ -26,20 +26,20 @@ const claim = Effect.gen(function* () {
 })
 
 describe("a run that another process works on until it is claimed", () => {
-  it.effect("is taken up from where that one has left it", () =>
+  it.effect("is resumed from where that one has left it", () =>
     Effect.gen(function* () {
       const claimed = yield* claim
       assert.deepInclude(claimed._tag === "Claimed" ? claimed.checkpoint : {}, { settledPages: 3, pageToken: "next" })
     }).pipe(Effect.provide(meanwhile({ ...checkpoint, settledPages: 3, pageToken: "next" })))
   )
 
-  it.effect("is not run again where that one has completed it", () =>
+  it.effect("is not run again if that one has completed it", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* claim, { _tag: "Completed", report })
     }).pipe(Effect.provide(meanwhile({ ...checkpoint, report })))
   )
 
-  it.effect("is refused where that one has begun it anew with other options", () =>
+  it.effect("is refused if that one has begun it anew with other options", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(claim)
       assert.strictEqual(error._tag, "CheckpointMismatch")

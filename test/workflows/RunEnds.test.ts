@@ -43,8 +43,8 @@ const withAudit = (instead: (eventId: string) => Effect.Effect<void, AuditError>
 
 const apart = Effect.provideService(Metric.MetricRegistry, new Map())
 
-describe("a run whose scope goes on", () => {
-  it.effect("is nobody's any more once it has ended, or could not go on", () => {
+describe("a run whose scope stays open", () => {
+  it.effect("is no longer held once it has ended, or could not go on", () => {
     const service = slowService()
     return Effect.gen(function* () {
       const first = yield* starting()
@@ -66,7 +66,7 @@ describe("a run whose scope goes on", () => {
     }).pipe(Effect.scoped, Effect.provide(onEmulator(service.options)))
   })
 
-  it.effect("is nobody's either when it could not start at all", () =>
+  it.effect("is not held either when it could not start at all", () =>
     Effect.gen(function* () {
       const first = yield* Effect.flip(starting())
       assert.strictEqual(first._tag, "EventBridgeError")
@@ -88,7 +88,7 @@ describe("outcomes", () => {
     }).pipe(Effect.provide(onEmulator({ queue: letters(40) })))
   )
 
-  it.effect("that several pull at once are those of one run, whatever turns they take", () =>
+  it.effect("that are pulled by several at once are those of one run, in whatever turns they pull", () =>
     Effect.gen(function* () {
       for (let turns = 3; turns <= 12; turns++) {
         const { outcomes, report } = yield* starting({ ...night, runId: `turns-${turns}` })
@@ -118,7 +118,7 @@ describe("a run that cannot go on", () => {
     }).pipe(Effect.provide(world({ queue: letters(40) })), apart)
   )
 
-  it.effect("for a defect fails with it, and its report tells that it has ended", () => {
+  it.effect("because of a defect fails with it, and its report says that it has ended", () => {
     const logged: Array<unknown> = []
     return Effect.gen(function* () {
       const { outcomes, report } = yield* starting()
@@ -126,7 +126,7 @@ describe("a run that cannot go on", () => {
       assert.isTrue(Exit.isFailure(exit) && Cause.squash(exit.cause) === "torn")
       const { status, stopped } = yield* report
       assert.strictEqual(status, "halted")
-      assert.strictEqual(stopped.why, "a defect ended it, which is in the failure of its outcomes")
+      assert.strictEqual(stopped.why, "it was ended by a defect, which is in the failure of its outcomes")
       assert.deepStrictEqual(logged, [])
     }).pipe(
       Effect.scoped,

@@ -189,7 +189,7 @@ describe("the spans of a run", () => {
     )
   })
 
-  it.effect("are of the share of letters that was asked for; the others say that they are not sampled", () => {
+  it.effect("are those of the requested share of letters; the others say that they are not sampled", () => {
     const { layer, spans } = collectSpans()
     return Effect.gen(function* () {
       yield* driven(run)
@@ -325,7 +325,7 @@ it.effect("a page's time is from being opened to being settled, in order, whatev
   )
 )
 
-it.effect("what is counted has bounded attributes, whatever the ids and reasons are", () => {
+it.effect("metrics have bounded attributes, whatever the ids and reasons are", () => {
   const bounded: ReadonlySet<string> = new Set([
     ...Operation.literals,
     ...Classification.literals,

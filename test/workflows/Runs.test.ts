@@ -28,7 +28,7 @@ const runs = Effect.flatMap(Replay, (replay) => replay.runs)
 const start = "2024-05-11T09:15:22.103Z"
 
 describe("the runs of a store", () => {
-  it.effect("are told while they go on, and once they are complete", () => {
+  it.effect("are listed while they are in progress, and once they are complete", () => {
     const service = slowService()
     return Effect.gen(function* () {
       yield* TestClock.setTime(Date.parse(start))
@@ -58,7 +58,7 @@ describe("the runs of a store", () => {
     }).pipe(Effect.provide(onEmulator(service.options)))
   })
 
-  it.effect("one that halted is told with the reason, and goes on", () =>
+  it.effect("one that halted is listed with the reason, and can be resumed", () =>
     Effect.gen(function* () {
       let isFull = true
       const audit = Layer.effect(
@@ -87,7 +87,7 @@ describe("the runs of a store", () => {
     }).pipe(Effect.provide(world({ queue: letters(40) })))
   )
 
-  it.effect("one that did not get to read a page is none", () =>
+  it.effect("one that never read a page is not listed", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* Effect.flip(run()))._tag, "EventBridgeError")
       assert.deepStrictEqual(yield* runs, [])

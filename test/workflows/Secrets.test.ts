@@ -111,7 +111,7 @@ it.effect("a run under faults writes down neither secret nor token", () =>
   })
 )
 
-it.effect("nor does a run whose token request is repeated to it in the refusal", () =>
+it.effect("nor does a run whose token request is echoed in the refusal", () =>
   Effect.gen(function* () {
     const reserved = `${secret}/se+c r=e"t`
     const form = new URLSearchParams({ client_id: "demo", client_secret: reserved }).toString()

@@ -258,7 +258,7 @@ describe("a crash loses no page that has settled", () => {
     return saved.at(-1)?.settledPages
   })
 
-  it.effect("behind the last page that is read: it is kept at once", () => {
+  it.effect("after the last page was read: it is saved at once", () => {
     const events: Array<Event> = []
     const script = slow((index) => (index < 2 ? Duration.millis(500) : Duration.seconds(9)))
     return Effect.gen(function* () {
@@ -266,7 +266,7 @@ describe("a crash loses no page that has settled", () => {
     }).pipe(Effect.provide(composed({ queue: letters(4), script }, events, recordedAudit(events, undefined, 1))))
   })
 
-  it.effect("while there are pages to come, and none is needed yet: it is kept when a second is over", () => {
+  it.effect("while there are pages to come, and none is needed yet: it is saved after a second", () => {
     const events: Array<Event> = []
     const script = slow(() => Duration.millis(600))
     return Effect.gen(function* () {
@@ -274,7 +274,7 @@ describe("a crash loses no page that has settled", () => {
     }).pipe(Effect.provide(composed({ queue: letters(100), script }, events, recordedAudit(events, undefined, 1))))
   })
 
-  it.effect("while the last pages are noted: it is kept with the next checkpoint, which follows", () => {
+  it.effect("while the last pages are noted: it is saved with the next checkpoint, which follows", () => {
     const events: Array<Event> = []
     const sending = slow((index) => (index < 2 ? Duration.millis(100) : Duration.seconds(9)))
     const script: FaultScript = (asked) =>
@@ -306,7 +306,7 @@ describe("letters whose outcomes wait to be recorded", () => {
   })
 })
 
-describe("a run halts, and can go on,", () => {
+describe("a run halts, and can be resumed,", () => {
   it.effect.each([1, 2, 17, 30])("when the audit fails at record %d: nothing after it settles", (failsFrom) => {
     const events: Array<Event> = []
     return Effect.gen(function* () {
@@ -332,7 +332,7 @@ describe("a run halts, and can go on,", () => {
   const runId = "run-1"
   const request = { topicId, runId, pageSize: 8, concurrency: 5 }
 
-  it.effect.each([1, 20, 39])("when no token is to be had from letter %d on", (from) => {
+  it.effect.each([1, 20, 39])("when no token can be obtained from letter %d on", (from) => {
     trouble.on = true
     return Effect.gen(function* () {
       const halted = yield* Effect.flip(
@@ -484,7 +484,7 @@ describe("a run that is run again under its id", () => {
     }).pipe(Effect.provide(world({ queue: letters(5) })))
   )
 
-  it.effect("goes on from its checkpoint: pages that are settled are not read again", () =>
+  it.effect("resumes from its checkpoint: pages that are settled are not read again", () =>
     Effect.gen(function* () {
       const request = { topicId, runId: "r", pageSize: 10, concurrency: 2, gracePeriod: 0 }
       const life = { isOver: false }
@@ -526,7 +526,7 @@ describe("a run that is run again under its id", () => {
   const whole = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
   it.effect.prop(
-    "goes on wherever it was cut off: each letter is accepted once, with the same bytes",
+    "resumes wherever it was cut off: each letter is accepted once, with the same bytes",
     {
       seed: whole(0, 100_000),
       size: whole(1, 60),

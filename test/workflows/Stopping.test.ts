@@ -75,7 +75,7 @@ const goesOn = Effect.fnUntraced(function* (size: number, sentBefore: number) {
 })
 
 describe("a run that is stopped", () => {
-  it.effect("takes no further letter, lets those in flight finish, and can go on", () => {
+  it.effect("takes no further letter, lets those in flight finish, and can be resumed", () => {
     const { arrivals, layer } = slow(3000)
     return Effect.gen(function* () {
       yield* Effect.gen(function* () {
@@ -242,7 +242,7 @@ describe("a run that is stopped", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("tells of an audit that fails meanwhile, which needs to be seen to", () => {
+  it.effect("reports an audit that fails meanwhile, which needs attention", () => {
     const { arrivals, layer } = slow(1000)
     const torn = Layer.succeed(Audit, {
       record: () => Effect.fail(new AuditError({ sink: "tape", detail: "torn" })),
@@ -276,7 +276,7 @@ describe("whoever pulls the outcomes", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("and does not keep up holds back the letters, and can stop them", () => {
+  it.effect("and does not keep up slows the letters down, and can stop them", () => {
     const { arrivals, layer } = slow(10)
     return Effect.gen(function* () {
       const run = yield* start()
@@ -303,7 +303,7 @@ describe("whoever pulls the outcomes", () => {
 
 describe("letters that were on their way", () => {
   it.effect(
-    "when a run was stopped, and that others replayed before it goes on, are their replays if it had not sent them",
+    "when a run was stopped, and that others replayed before it is resumed, are duplicates if it had not sent them",
     () => {
       const { arrivals, layer } = slow(100, { queue: letters(200) })
       return Effect.gen(function* () {
@@ -330,7 +330,7 @@ describe("letters that were on their way", () => {
 })
 
 describe("letters that were in flight when a process was killed", () => {
-  it.effect("are known again however the service cuts its pages then; others' replays are still duplicates", () => {
+  it.effect("are recognized however the service cuts its pages then; others' replays are still duplicates", () => {
     const { arrivals, layer } = slow(100, {
       queue: letters(100),
       // The first letter holds back the checkpoint, and nothing else.

@@ -165,7 +165,7 @@ describe("what is declared", () => {
     }).pipe(Effect.provide(onEmulator()))
   )
 
-  it.effect("changed to and fro is really changed each time", () =>
+  it.effect("changed back and forth is really changed each time", () =>
     Effect.gen(function* () {
       const subscriptions = yield* Subscriptions
       for (const description of ["A", "B", "A", "B", "A", "B"]) {
@@ -191,7 +191,7 @@ describe("what is declared", () => {
     }).pipe(driven, Effect.provide(onEmulator()))
   )
 
-  it.effect("for two ids in the same words is written to both", () =>
+  it.effect("identically for two ids is written to both", () =>
     Effect.gen(function* () {
       const subscriptions = yield* Subscriptions
       const one = yield* subscriptions.create(definition("one"))
@@ -229,7 +229,7 @@ describe("what is declared", () => {
 })
 
 describe("writes at once", () => {
-  it.effect("of one name in different words make one subscription, and none with two of a name", () =>
+  it.effect("of one name with different contents make one subscription, and none if the name is ambiguous", () =>
     Effect.gen(function* () {
       const subscriptions = yield* Subscriptions
       const plan = yield* subscriptions.plan([definition("n", { description: "planned" })])
@@ -308,7 +308,7 @@ describe("a write whose answer was lost", () => {
     }).pipe(driven, Effect.provide(onEmulator(lost)))
   )
 
-  it.effect("is a subscription deleted, for the one who asked and in the audit", () =>
+  it.effect("leaves a subscription deleted, for the caller and in the audit", () =>
     Effect.gen(function* () {
       const subscriptions = yield* Subscriptions
       yield* subscriptions.delete("sub_000001")
@@ -335,7 +335,7 @@ describe("a write whose answer was lost", () => {
     )
   )
 
-  it.effect("is the same write for a process started again", () =>
+  it.effect("is the same write for a restarted process", () =>
     Effect.gen(function* () {
       const inOneProcess = Effect.gen(function* () {
         return yield* (yield* Subscriptions).create(definition("n"))
@@ -415,7 +415,7 @@ describe("a delete that was never sent", () => {
   )
 })
 
-describe("a write that was taken", () => {
+describe("a write that was accepted", () => {
   it.effect("is done, with its id, though no try was ever answered", () =>
     livesThrough.pipe(
       driven,
@@ -423,7 +423,7 @@ describe("a write that was taken", () => {
     )
   )
 
-  it.effect("is done, with its id, though the answer is no JSON", () =>
+  it.effect("is done, with its id, though the answer is not JSON", () =>
     livesThrough.pipe(
       driven,
       Effect.provide(
@@ -432,7 +432,7 @@ describe("a write that was taken", () => {
     )
   )
 
-  it.effect("by whoever answers in the service's place is none", () =>
+  it.effect("by something that answers in place of the service does not count", () =>
     Effect.gen(function* () {
       const subscriptions = yield* Subscriptions
       for (const failed of [
@@ -553,7 +553,7 @@ describe("a service that answers 409 to a key it knows", () => {
       ? Fault.Answer({ status: 409, body: '{"message":"the key was used before"}' })
       : undefined
 
-  it.effect("has taken what was sent before", () =>
+  it.effect("has accepted what was sent before", () =>
     Effect.gen(function* () {
       const subscriptions = yield* Subscriptions
       const { id } = yield* subscriptions.create(definition("n"))
@@ -581,7 +581,7 @@ describe("a service that answers 409 to a key it knows", () => {
     )
   )
 
-  it.effect("is asked again under another key where nothing was done", () =>
+  it.effect("is asked again under another key if nothing was done", () =>
     Effect.gen(function* () {
       const subscriptions = yield* Subscriptions
       const first = yield* subscriptions.create(definition("n", { description: "A" }))
@@ -596,11 +596,11 @@ describe("a service that answers 409 to a key it knows", () => {
     }).pipe(driven, Effect.provide(onEmulator({ script: conflicting })))
   )
 
-  it.effect("and holds something else is told, not written over", () =>
+  it.effect("and holds something else is reported, not overwritten", () =>
     isNotWrittenOver.pipe(driven, Effect.provide(onEmulator({ script: conflicting })))
   )
 
-  it.effect("about something else than the key is told in the service's words, after a few keys", () =>
+  it.effect("about something other than the key is reported in the service's words, after a few keys", () =>
     Effect.gen(function* () {
       const subscriptions = yield* Subscriptions
       const { id } = yield* subscriptions.create(definition("n"))
@@ -678,7 +678,7 @@ describe("a service that", () => {
     }).pipe(driven, Effect.provide(behind((text) => ({ status: 200, text: normalized(text) }), normalized)))
   })
 
-  it.effect("holds another URL is told without the query, in the message and in the audit", () => {
+  it.effect("holds another URL is reported without the query, in the message and in the audit", () => {
     const wanted = definition("a", {
       endpoints: [{ url: "https://a.example.com/hook?sig=s3cr3t", type: "webhook" }],
       deadLetterQueue: { enabled: true, endpointUrl: "https://dlq.example.com/?sig=s3cr3t#s3cr3t" }
@@ -697,7 +697,7 @@ describe("a service that", () => {
     }).pipe(driven, Effect.provide(behind((text) => ({ status: 200, text: other(text) }))))
   })
 
-  it.effect("lists one twice is taken to hold one", () => {
+  it.effect("lists one twice is understood to hold one", () => {
     const twice = (text: string): string => {
       const { subscriptions, ...rest } = JSON.parse(text)
       return JSON.stringify({ ...rest, subscriptions: [...subscriptions, ...subscriptions] })
@@ -749,7 +749,7 @@ describe("a service that", () => {
     )
   )
 
-  it.effect("holds it in words of its own is written to once, and the difference is told with the id", () =>
+  it.effect("holds it in its own words is written to once, and the difference is reported with the id", () =>
     Effect.gen(function* () {
       const failed = yield* Effect.flip(applied([definition("a")]))
       assert.strictEqual(failed._tag, "ApplyIncomplete")
@@ -765,7 +765,7 @@ describe("a service that", () => {
 })
 
 describe("a service that makes something else of an update", () => {
-  it.effect("is written to once: the difference is told, and nothing written over it", () =>
+  it.effect("is written to once: the difference is reported, and not overwritten", () =>
     Effect.gen(function* () {
       const subscriptions = yield* Subscriptions
       const failed = yield* Effect.flip(subscriptions.update("sub_000001", definition("n", { description: "second" })))
@@ -832,7 +832,7 @@ describe("the quota", () => {
     }).pipe(Effect.provide(onEmulator(held(100))))
   )
 
-  it.effect("costs one subscription, not all, where the create it makes room for is refused", () =>
+  it.effect("costs one subscription, not all, if the create it makes room for is refused", () =>
     Effect.gen(function* () {
       const failed = yield* Effect.flip(applied([definition("new-1"), definition("new-2")], { prune: true }))
       assert.strictEqual(failed._tag, "ApplyIncomplete")
@@ -898,7 +898,7 @@ describe("a plan", () => {
     }).pipe(Effect.provide(onEmulator()))
   )
 
-  it.effect("has no deletion on record as failed that somebody else was quicker with", () =>
+  it.effect("records no failure for a deletion that somebody else was quicker with", () =>
     Effect.gen(function* () {
       const plan = yield* (yield* Subscriptions).plan([], { prune: true })
       assert.deepStrictEqual(actions(yield* (yield* Subscriptions).apply(plan)), ["delete"])
@@ -917,7 +917,7 @@ describe("a plan", () => {
     )
   )
 
-  it.effect("tells of no update where somebody else has made it meanwhile", () =>
+  it.effect("reports no update if somebody else has made it meanwhile", () =>
     Effect.gen(function* () {
       const subscriptions = yield* Subscriptions
       const [result] = yield* subscriptions.apply(yield* subscriptions.plan([definition("n", { description: "new" })]))
@@ -1053,7 +1053,7 @@ describe("a plan", () => {
     }).pipe(Effect.provide(onEmulator()))
   )
 
-  it.effect("is not made of what is no list, as a file may hold it", () =>
+  it.effect("is not made of something that is not a list, as a file may hold it", () =>
     Effect.gen(function* () {
       const subscriptions = yield* Subscriptions
       for (const text of [JSON.stringify(definition("a")), "null", '"a"', "{}"]) {
@@ -1064,7 +1064,7 @@ describe("a plan", () => {
     }).pipe(Effect.provide(onEmulator()))
   )
 
-  it.effect("takes event types and operators the caller adds", () => {
+  it.effect("accepts event types and operators the caller adds", () => {
     const wanted = definition("a", {
       eventType: "agent.state.changed",
       filters: [{ field: "x", operator: "near", value: 1 }]
@@ -1079,7 +1079,7 @@ describe("a plan", () => {
 })
 
 describe("the list", () => {
-  it.effect("is on record also where its reader has found what he looked for", () =>
+  it.effect("is on record even if its reader stops early", () =>
     Effect.gen(function* () {
       const { list } = yield* Subscriptions
       yield* Stream.runDrain(list)
@@ -1173,7 +1173,7 @@ describe("delivery", () => {
 })
 
 describe("the registry", () => {
-  it.effect("is told as the contract has it, again when it fails", () => {
+  it.effect("is notified as the contract says, and again when that fails", () => {
     const told: Parameters<typeof withRegistry>[0] = []
     return Effect.gen(function* () {
       const subscriptions = yield* Subscriptions
@@ -1242,7 +1242,7 @@ describe("the audit", () => {
   )
 
   it.effect.each(["create", "update", "delete"] as const)(
-    "has a %s that was interrupted once it was taken",
+    "has a %s that was interrupted after it was accepted",
     (operation) =>
       Effect.gen(function* () {
         const subscriptions = yield* Subscriptions
@@ -1315,7 +1315,7 @@ it.effect("a missing scope is named before anything is written", () =>
   }).pipe(Effect.provide(onEmulator({ scopes: ["eventbridge:subscriptions:read"] })))
 )
 
-it.effect("a subscription that is not there is told as such", () =>
+it.effect("a subscription that is not there is reported as such", () =>
   Effect.gen(function* () {
     const subscriptions = yield* Subscriptions
     const missing = yield* subscriptions

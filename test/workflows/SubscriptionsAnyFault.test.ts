@@ -91,7 +91,7 @@ const take = Effect.fnUntraced(function* ({ description, kind, name }: typeof St
 })
 
 it.effect.prop(
-  "whatever goes wrong, what is told as done is done, nothing is made twice, and in the end it is as declared",
+  "whatever goes wrong, what is reported as done is done, nothing is created twice, and in the end it is as declared",
   [Processes, Luck],
   ([processes, luck]) => {
     const { script, service } = suffering(luck)

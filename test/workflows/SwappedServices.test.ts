@@ -41,7 +41,7 @@ const composed = (
     ])
   )
 
-it.effect("Audit, Metrics and Notifier are the application's where it gives its own", () => {
+it.effect("Audit, Metrics and Notifier are the application's if it provides its own", () => {
   const audited: Array<unknown> = []
   const notified: Array<ReplayAuditRecord> = []
   const counted: Array<string> = []

@@ -74,7 +74,7 @@ export const storeSuite = (
     )
   )
 
-  it.live("runs are listed with what they came to, the first started first", () =>
+  it.live("runs are listed with their results, by start time", () =>
     Effect.gen(function* () {
       const store = yield* make
       const layer = yield* store.open({ pid: 1 })
@@ -120,26 +120,28 @@ export const storeSuite = (
     })
   )
 
-  it.live("what cannot be read is an error that says which, where, and what to do; it can be removed", () =>
-    withStore(
-      Effect.gen(function* () {
-        const values = yield* KeyValueStore.KeyValueStore
-        for (const content of ['{"version":1', "", "null", '{"version":2,"runId":"run/1 ü"}', "\u0000"]) {
-          yield* values.set(`replay-run:${checkpoint.runId}`, content)
-          const error = yield* Effect.flip(load())
-          assert.instanceOf(error, CheckpointError)
-          assert.strictEqual(error.runId, checkpoint.runId)
-          assert.match(
-            error.message,
-            /^the checkpoint of run run\/1 ü \(.*replay-run(:|%3A)run.*\) could not be used: ./
-          )
-          assert.include(error.hint, "forget the run")
-          const { remove } = yield* Checkpoints
-          assert.isTrue(yield* remove(checkpoint.runId))
-          assert.deepStrictEqual(yield* load(), Option.none())
-        }
-      })
-    )
+  it.live(
+    "a checkpoint that cannot be read is an error that says which, where, and what to do; it can be removed",
+    () =>
+      withStore(
+        Effect.gen(function* () {
+          const values = yield* KeyValueStore.KeyValueStore
+          for (const content of ['{"version":1', "", "null", '{"version":2,"runId":"run/1 ü"}', "\u0000"]) {
+            yield* values.set(`replay-run:${checkpoint.runId}`, content)
+            const error = yield* Effect.flip(load())
+            assert.instanceOf(error, CheckpointError)
+            assert.strictEqual(error.runId, checkpoint.runId)
+            assert.match(
+              error.message,
+              /^the checkpoint of run run\/1 ü \(.*replay-run(:|%3A)run.*\) could not be used: ./
+            )
+            assert.include(error.hint, "forget the run")
+            const { remove } = yield* Checkpoints
+            assert.isTrue(yield* remove(checkpoint.runId))
+            assert.deepStrictEqual(yield* load(), Option.none())
+          }
+        })
+      )
   )
 
   it.live("a run that is removed leaves nothing, and one that was never there cannot be", () =>
@@ -162,7 +164,7 @@ export const storeSuite = (
     )
   )
 
-  it.live("a run is worked on by one at a time; the other is told by whom, and what to do", () =>
+  it.live("a run is worked on by one at a time; another one learns by whom, and what to do", () =>
     Effect.gen(function* () {
       const store = yield* make
       const first = yield* store.open({ pid: 4711 })
