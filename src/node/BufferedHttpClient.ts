@@ -84,7 +84,7 @@ const unanswered = (request: Request, cause: Error) =>
         : new HttpClientError.TransportError({ request, cause })
   })
 
-const unread = (request: Request, response: BufferedResponse, cause: AnswerTooLong) =>
+const unread = (request: Request, response: BufferedResponse, cause: Error) =>
   new HttpClientError.HttpClientError({
     reason: new HttpClientError.DecodeError({ request, response, cause, description: cause.message })
   })
@@ -160,10 +160,11 @@ class InFlight implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_: Dispatcher.DispatchController, cause: Error): void {
+    // Interim answers, 1xx, are none.
     const error =
-      cause instanceof AnswerTooLong
-        ? unread(this.#request, this.#answer(new Uint8Array()), cause)
-        : unanswered(this.#request, cause)
+      this.#status < 200
+        ? unanswered(this.#request, cause)
+        : unread(this.#request, this.#answer(new Uint8Array()), cause)
     this.#resume(Effect.fail(error))
   }
 
@@ -234,8 +235,8 @@ const make = Effect.gen(function* () {
  * `dispatch`. With `NodeHttpClient.layerUndici`, whose answers can be streamed, `Replay.run` had 0.53 of its throughput
  * at 1.9 times the CPU time (64 at once, a service that answers at once, 2 cores, median of 7).
  *
- * An answer longer than `maxAnswerBytes` fails as a `DecodeError` for `AnswerTooLong`, with its status and headers, and
- * its connection is cut. Streams and forms as bodies, and upgrades, go through `NodeHttpClient` and the same
- * connections. Requests get spans and `traceparent` if there is a tracer.
+ * An answer that breaks off fails as a `DecodeError`, with its status and headers; so does one longer than
+ * `maxAnswerBytes`, for `AnswerTooLong`, and its connection is cut. Streams and forms as bodies, and upgrades, go
+ * through `NodeHttpClient` and the same connections. Requests get spans and `traceparent` if there is a tracer.
  */
 export const layer: Layer.Layer<HttpClient.HttpClient> = Layer.effect(HttpClient.HttpClient, make)

@@ -133,7 +133,7 @@ const receive = (
  * show one: a client that rewrites URLs has answers from elsewhere, too. A redirect that leads back to where the request
  * was sent has reached the service.
  */
-const redirectedTo = (response: HttpClientResponse.HttpClientResponse): string | undefined => {
+export const redirectedTo = (response: HttpClientResponse.HttpClientResponse): string | undefined => {
   const isRedirected = Option.exists(HttpClientResponse.toWeb(response), ({ redirected }) => redirected)
   const answered = isRedirected ? URL.parse(response.url) : null
   if (answered === null) return undefined
@@ -162,7 +162,7 @@ const receiving = {
 const isSuccess = (status: number): boolean => status >= 200 && status < 300
 
 /** An answer that was too long to be read, without its body: still an answer, which asking again would not shorten. */
-export const tooLong = (
+const tooLong = (
   error: HttpClientError.HttpClientError | Schema.SchemaError
 ): { readonly detail: string; readonly response: HttpClientResponse.HttpClientResponse } | undefined => {
   if (error._tag !== "HttpClientError" || error.reason._tag !== "DecodeError") return undefined

@@ -4,7 +4,7 @@ import { HttpClient, type HttpClientError, HttpClientRequest } from "effect/http
 import { rootMessage } from "../domain/Failure.ts"
 import * as RetryAfter from "../domain/RetryAfter.ts"
 import { ofAnswer, WebhookFailure } from "../domain/WebhookFailure.ts"
-import { answerWithin, tooLong } from "./Exchange.ts"
+import { answerWithin, redirectedTo } from "./Exchange.ts"
 import * as Tracing from "./Tracing.ts"
 import * as WebhookSignature from "./WebhookSignature.ts"
 
@@ -17,7 +17,8 @@ export interface Message {
 
 /**
  * Posts to a webhook, signed if there is a secret. A message becomes an effect that tries once to deliver it: every try
- * has the same id and the same bytes, but its own time and signature. Any 2xx is success.
+ * has the same id and the same bytes, but its own time and signature. Any 2xx is success, except from wherever the
+ * client has followed a redirect to.
  */
 export const make = Effect.fnUntraced(function* (options: {
   readonly url: string
@@ -37,11 +38,10 @@ export const make = Effect.fnUntraced(function* (options: {
       Effect.catch(answerWithin),
       // Read to the end, so that the connection can serve the next.
       Effect.tap(({ text }) => text),
-      // Only the status of an answer matters.
-      Effect.catch((error) => {
-        const unread = tooLong(error)
-        return unread === undefined ? Effect.fail(unanswered(error)) : Effect.succeed(unread.response)
-      }),
+      // Only the status of an answer matters, even if it breaks off or is too long to be read.
+      Effect.catch((error) =>
+        error.response === undefined ? Effect.fail(unanswered(error)) : Effect.succeed(error.response)
+      ),
       Effect.timeoutOrElse({
         duration: timeout,
         orElse: () =>
@@ -60,7 +60,11 @@ export const make = Effect.fnUntraced(function* (options: {
       const now = yield* Clock.currentTimeMillis
       const signature = sign === undefined ? {} : yield* sign({ id, timestamp: Math.floor(now / 1000), body: text })
       const response = yield* send(HttpClientRequest.setHeaders(request, signature))
-      if (response.status >= 200 && response.status < 300) return
+      if (response.status >= 200 && response.status < 300) {
+        if (redirectedTo(response) === undefined) return
+        // As the 3xx is that a client which follows none shows. Where to is not told: it may repeat what the URL carries.
+        return yield* new WebhookFailure({ detail: "the request was redirected", isRetryable: false })
+      }
       const retryAfter = RetryAfter.ofHeaders(response.headers, yield* Clock.currentTimeMillis)
       return yield* ofAnswer(response.status, retryAfter, maxRetryAfter)
     })

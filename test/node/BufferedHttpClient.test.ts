@@ -155,28 +155,6 @@ describe("BufferedHttpClient: failures", () => {
     ["cut before a word", (socket) => socket.destroy(), /other side closed/],
     ["reset before a word", (socket) => socket.resetAndDestroy(), /ECONNRESET|other side closed/],
     ["cut within the headers", (socket) => socket.end("HTTP/1.1 200 OK\r\nContent-Le"), /other side closed|parse/i],
-    [
-      "cut within the body",
-      (socket) => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"),
-      /other side closed/
-    ],
-    [
-      "reset within the body",
-      (socket) => {
-        socket.write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", () => socket.resetAndDestroy())
-      },
-      /ECONNRESET|other side closed/
-    ],
-    [
-      "cut between two chunks, the connection to be closed",
-      (socket) => socket.end("HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"),
-      /.+/
-    ],
-    [
-      "cut within a body, the connection to be closed",
-      (socket) => socket.end("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 9\r\n\r\nhalf"),
-      /.+/
-    ],
     ["no HTTP", (socket) => socket.write("SSH-2.0-OpenSSH_9.6\r\n"), /Expected HTTP|parse/i],
     [
       "an upgrade nobody asked for",
@@ -204,6 +182,50 @@ describe("BufferedHttpClient: failures", () => {
         assert.match(found.cause, cause)
         assert.strictEqual(yield* textOf(put(server.url)), "well")
       }).pipe(withClient)
+  )
+
+  it.live.each([
+    [
+      "cut within the body",
+      (socket) => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"),
+      /other side closed/
+    ],
+    [
+      "reset within the body",
+      (socket) => {
+        socket.write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", () => socket.resetAndDestroy())
+      },
+      /ECONNRESET|other side closed/
+    ],
+    [
+      "cut between two chunks, the connection to be closed",
+      (socket) => socket.end("HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"),
+      /.+/
+    ],
+    [
+      "cut within a body, the connection to be closed",
+      (socket) => socket.end("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 9\r\n\r\nhalf"),
+      /.+/
+    ]
+  ] satisfies ReadonlyArray<readonly [string, (socket: Socket) => void, RegExp]>)(
+    "%s: an answer with a status, and the next request gets a whole one",
+    ([, wrong, cause]) =>
+      Effect.gen(function* () {
+        const server = yield* RawServer.start((socket, arrival) =>
+          arrival.number === 1 ? wrong(socket) : socket.write(response("well"))
+        )
+        const found = yield* failure(put(server.url))
+        assert.deepInclude(found, { tag: "DecodeError", status: 200 })
+        assert.match(found.cause, cause)
+        assert.strictEqual(yield* textOf(put(server.url)), "well")
+      }).pipe(withClient)
+  )
+
+  it.live("cut after an interim answer: no answer", () =>
+    Effect.gen(function* () {
+      const server = yield* RawServer.start((socket) => socket.end("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"))
+      assert.deepInclude(yield* failure(put(server.url)), { tag: "TransportError", status: undefined })
+    }).pipe(withClient)
   )
 
   it.live("nobody listens, no such host, no TLS", () =>

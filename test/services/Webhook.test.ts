@@ -1,12 +1,13 @@
 import { NodeHttpServer } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Redacted } from "effect"
-import { HttpClient, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { FetchHttpClient, HttpClient, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { createServer } from "node:http"
 import { NodeEventBridge } from "../../src/node/index.ts"
 import * as Webhook from "../../src/services/Webhook.ts"
 import * as WebhookSignature from "../../src/services/WebhookSignature.ts"
+import * as RawServer from "../node/support/RawServer.ts"
 import { layerWire, type Sent, text, verified, webhookSecret, Wire } from "./Support.ts"
 
 const make = (secret: string | undefined, url = "https://hooks.example.com/in?token=t0ken") =>
@@ -107,5 +108,41 @@ describe("Webhook", () => {
       assert.isFalse(isRetryable)
       assert.lengthOf(yield* sent, 0)
     }).pipe(Effect.provide(layerWire(() => text("", 204))))
+  )
+
+  const clients = [
+    ["the client of Node", NodeEventBridge.layer],
+    ["fetch", FetchHttpClient.layer]
+  ] as const
+
+  it.live.each(clients)("of an answer that breaks off, the status counts: %s", ([, client]) =>
+    Effect.gen(function* () {
+      const server = yield* RawServer.start((socket, { number }) => {
+        const head = number === 1 ? "503 Down\r\nRetry-After: 7" : "202 Accepted"
+        socket.write(`HTTP/1.1 ${head}\r\nContent-Length: 9\r\n\r\nhalf`, () => socket.end())
+      })
+      const attempt = yield* Effect.flatMap(make(undefined, server.url), (prepare) => prepare(message))
+      const failure = yield* Effect.flip(attempt)
+      assert.deepInclude(failure, { detail: "it answered 503", isRetryable: true, retryAfterMillis: 7000 })
+      yield* attempt
+      assert.lengthOf(server.arrivals, 2)
+    }).pipe(Effect.scoped, Effect.provide(client))
+  )
+
+  it.live.each(clients)("a success from where it was redirected to is none: %s", ([, client]) =>
+    Effect.gen(function* () {
+      const server = yield* RawServer.start((socket, { head }) =>
+        socket.write(
+          head.includes("/sign-in")
+            ? "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nsign in"
+            : "HTTP/1.1 302 Found\r\nLocation: /sign-in?token=t0ken\r\nContent-Length: 0\r\n\r\n"
+        )
+      )
+      const url = `${server.url}/in?token=t0ken`
+      const attempt = yield* Effect.flatMap(make(undefined, url), (prepare) => prepare(message))
+      const { detail, isRetryable } = yield* Effect.flip(attempt)
+      assert.match(detail, /^it answered 302$|^the request was redirected$/)
+      assert.isFalse(isRetryable)
+    }).pipe(Effect.scoped, Effect.provide(client))
   )
 })

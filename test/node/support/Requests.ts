@@ -14,5 +14,6 @@ export const textOf = <E, R>(sending: Effect.Effect<Effect.Success<ReturnType<ty
 export const failure = <A, R>(effect: Effect.Effect<A, HttpClientError.HttpClientError, R>) =>
   Effect.map(Effect.flip(effect), ({ reason }) => {
     const cause = "cause" in reason && reason.cause instanceof Error ? reason.cause : undefined
-    return { tag: reason._tag, cause: cause?.message ?? "", reason }
+    const status = "response" in reason ? reason.response.status : undefined
+    return { tag: reason._tag, cause: cause?.message ?? "", status, reason }
   })
