@@ -18,6 +18,9 @@ const newline = 10
 /** Lines are a few hundred bytes long; if one is longer, more is read. */
 const firstWindow = 64 * 1024
 
+/** Far more than the longest line and what a crash may leave behind it. What ends no line in so much is not read whole. */
+const lastWindow = 8 * AuditLine.maxBytes
+
 const readFrom = Effect.fnUntraced(function* (path: string, offset: number) {
   const fs = yield* FileSystem.FileSystem
   const chunks = yield* Stream.runCollect(fs.stream(path, { offset }))
@@ -41,7 +44,11 @@ export const read = Effect.fnUntraced(function* (
   const bytes = yield* readFrom(path, offset)
   const end = bytes.lastIndexOf(newline)
   const before = end <= 0 ? -1 : bytes.lastIndexOf(newline, end - 1)
-  if (offset > 0 && before === -1) return yield* read(path, size, digest, window * 8)
+  if (offset > 0 && before === -1) {
+    return window < lastWindow
+      ? yield* read(path, size, digest, Math.min(window * 8, lastWindow))
+      : Result.fail("it holds something else than an audit")
+  }
 
   const rest = bytes.subarray(end + 1)
   const torn = rest.length === 0 ? undefined : rest

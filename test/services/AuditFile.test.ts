@@ -189,6 +189,19 @@ describe("Audit.layerFile", () => {
     }).pipe(onNode)
   )
 
+  it.live("a file that does not end in a line is not read whole, however large it is", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      const fs = yield* FileSystem.FileSystem
+      yield* seed(path, "")
+      // Of holes alone, which take no room on the disk.
+      yield* fs.truncate(path, 1024 ** 4)
+      const error = yield* Effect.flip(writeAll(path, ["evt_1"]))
+      assert.include(error.message, "it holds something other than an audit")
+      assert.strictEqual((yield* fs.stat(path)).size, BigInt(1024 ** 4))
+    }).pipe(onNode)
+  )
+
   it.live("a last line longer than the first read is found", () =>
     Effect.gen(function* () {
       const path = yield* temporary
