@@ -17,8 +17,9 @@ const client = Effect.map(SqlClient.SqlClient, (sql) => sql.withoutTransforms())
 
 export const makeTable = Effect.gen(function* () {
   const sql = yield* client
+  // A run's id has 240 characters at most.
   const columns = sql.literal(`(
-    run_id VARCHAR(191) PRIMARY KEY,
+    run_id VARCHAR(240) PRIMARY KEY,
     lease_id VARCHAR(64) NOT NULL,
     host VARCHAR(191) NOT NULL,
     pid INTEGER NOT NULL,

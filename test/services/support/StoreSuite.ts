@@ -31,7 +31,8 @@ const oddIds = [
   "🦜",
   " ",
   "replay-run:x",
-  "'; --"
+  "'; --",
+  "x".repeat(240)
 ]
 
 export const storeSuite = (
