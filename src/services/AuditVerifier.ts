@@ -60,6 +60,7 @@ export const verify = Effect.fn("Audit.verify")(function* (
     const expected = lines === 0 && after !== undefined ? { ...head, seq: line.seq - 1 } : head
     const following = AuditChain.follows(expected, line)
     if (Result.isFailure(following)) return following.failure
+    if (lines === 0 && noted === expected.hash) notedLine = expected.seq
     head = { seq: line.seq, hash: line.hash }
     lines++
     if (line.hash === noted) notedLine = line.seq

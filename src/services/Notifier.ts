@@ -213,7 +213,7 @@ const makeNotifier = Effect.fnUntraced(function* (
       yield* count("dropped", unsent)
       if (failed + dropped === 0) return
       const why = lastFailure === undefined ? "" : `; the last failure: ${lastFailure}`
-      yield* Effect.logWarning(`the monitoring webhook: ${failed} records refused, ${dropped} never sent${why}`)
+      yield* Effect.logWarning(`the monitoring webhook: ${failed} records not accepted, ${dropped} never sent${why}`)
     })
     // Once: what is given up is counted by the drain of the run or by the end of its scope, never by both.
     const close = Effect.uninterruptible(yield* Effect.cached(giveUp))

@@ -193,6 +193,10 @@ describe("Audit.verify", () => {
     Effect.gen(function* () {
       const { head, path } = yield* written
       assert.deepInclude(yield* Audit.verify([path], { head: genesis.hash }), { notedLine: 0, fault: null })
+      // Its number is known from the line behind it.
+      yield* writeAll(path, ["evt_last"])
+      yield* seed(path, (yield* contentOf(path)).split("\n").slice(size).join("\n"))
+      assert.deepInclude(yield* Audit.verify([path], { after: head, head }), { lines: 1, notedLine: size, fault: null })
       yield* seed(path, "")
       const found = yield* Audit.verify([path], { after: head, head })
       assert.deepStrictEqual(found, { lines: 0, head: null, notedLine: 0, fault: null })

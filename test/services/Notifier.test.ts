@@ -118,7 +118,7 @@ describe("Notifier", () => {
       assert.lengthOf(yield* sent, 10)
       assert.deepStrictEqual(
         logs.lines.map(({ level, message }) => [level, message]),
-        [["WARN", "the monitoring webhook: 0 records refused, 20 never sent"]]
+        [["WARN", "the monitoring webhook: 0 records not accepted, 20 never sent"]]
       )
     }).pipe(withNotifier(ok, { queueSize: 10 }, logs))
   })
@@ -171,7 +171,7 @@ describe("Notifier", () => {
         logs.lines.map(({ level, message }) => [level, message]),
         [
           ["WARN", `the monitoring webhook does not accept records: ${problem}`],
-          ["WARN", `the monitoring webhook: 16 records refused, 0 never sent; the last failure: ${problem}`]
+          ["WARN", `the monitoring webhook: 16 records not accepted, 0 never sent; the last failure: ${problem}`]
         ]
       )
     }).pipe(withNotifier(answerer, { concurrency: 16, drainTimeout: "1 minute" }, logs))
@@ -301,7 +301,7 @@ describe("Notifier", () => {
       yield* Fiber.join(interrupting)
       assert.deepStrictEqual(
         logs.lines.map(({ message }) => message),
-        ["the monitoring webhook: 8 records refused, 76 never sent"]
+        ["the monitoring webhook: 8 records not accepted, 76 never sent"]
       )
       assert.deepStrictEqual(yield* counted, { delivered: 16, failed: 8, dropped: 76 })
       const before = (yield* sent).length
