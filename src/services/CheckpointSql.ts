@@ -9,25 +9,34 @@ import * as SqlLease from "./SqlLease.ts"
 
 const table = "cxone_replay_runs"
 
+const open = Effect.gen(function* () {
+  yield* SqlLease.makeTable
+  const values = yield* Layer.build(Layer.fresh(KeyValueStore.layerSql({ table }))).pipe(
+    // The store reports as a defect why it could not create its table.
+    Effect.catchDefect((defect) => Effect.fail(defect))
+  )
+  return Context.make(RunStore, yield* leases).pipe(
+    Context.add(KeyValueStore.KeyValueStore, patient(Context.get(values, KeyValueStore.KeyValueStore)))
+  )
+})
+
 /**
  * Checkpoints in a database, in the table `cxone_replay_runs`, and in `cxone_replay_leases` the leases that keep a
- * second process off a run, wherever it runs. The tables are created if they are missing.
+ * second process off a run, wherever it runs. The tables are created if they are missing. PostgreSQL requires the right
+ * to create them (`CREATE` on their schema) even if they exist.
  */
-export const layer: Layer.Layer<KeyValueStore.KeyValueStore | RunStore, SqlError.SqlError, SqlClient.SqlClient> =
+export const layer: Layer.Layer<KeyValueStore.KeyValueStore | RunStore, CheckpointError, SqlClient.SqlClient> =
   // Fresh, or a second database in one application would be given the runs of the first.
   Layer.fresh(
-    Layer.unwrap(
-      Effect.gen(function* () {
+    Layer.effectContext(
+      open.pipe(
         // Processes that make a table at the same time get into each other's way, IF NOT EXISTS or not.
-        yield* Effect.retry(SqlLease.makeTable, { times: 3, schedule: Schedule.spaced("200 millis") })
-        const values = Layer.effect(KeyValueStore.KeyValueStore, Effect.map(KeyValueStore.KeyValueStore, patient)).pipe(
-          Layer.provide(KeyValueStore.layerSql({ table }))
-        )
-        return Layer.merge(
-          Layer.effect(RunStore, leases),
-          Layer.catchCause(values, () => Layer.fresh(values))
-        )
-      })
+        Effect.retry({ times: 3, schedule: Schedule.spaced("200 millis") }),
+        Effect.mapError((error) => {
+          const place = `tables ${SqlLease.table} and ${table}`
+          return new CheckpointError({ runId: null, place, detail: causesOf(error) })
+        })
+      )
     )
   )
 

@@ -3,7 +3,7 @@ import { afterAll, assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, FileSystem, Layer, Option, Scope } from "effect"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
-import { CheckpointSql, Checkpoints, ProcessIdentity, RunInProgress } from "../../src/index.ts"
+import { CheckpointError, CheckpointSql, Checkpoints, ProcessIdentity, RunInProgress } from "../../src/index.ts"
 import { database } from "./support/Database.ts"
 import { layerIdentity, type Named } from "./support/Processes.ts"
 import { checkpoint } from "./support/Runs.ts"
@@ -188,6 +188,26 @@ describe("runs in a database", () => {
       const error = yield* Effect.flip(save(checkpoint))
       assert.include(error.message, "database is locked")
     }).pipe(Effect.provide(NodeFileSystem.layer))
+  )
+
+  it.live.each([
+    ["of leases", "cxone_replay_leases"],
+    ["of runs", "cxone_replay_runs"]
+  ] as const)("a table %s that cannot be made is an error that says why", ([, name]) =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const sqlite = Sqlite.layer(`${yield* fs.makeTempDirectoryScoped()}/runs.sqlite`)
+      const sql = Context.get(yield* Layer.build(Layer.fresh(sqlite)), SqlClient.SqlClient)
+      yield* sql`CREATE TABLE others (name TEXT)`
+      yield* sql`CREATE INDEX ${sql(name)} ON others (name)`
+      const error = yield* Effect.flip(Layer.build(Layer.provide(CheckpointSql.layer, sqlite)))
+      assert.instanceOf(error, CheckpointError)
+      assert.include(
+        error.message,
+        "the checkpoints (tables cxone_replay_leases and cxone_replay_runs) could not be used: "
+      )
+      assert.include(error.message, `there is already an index named ${name}`)
+    }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer))
   )
 
   it.live("a database that fails is an error that names the run, the table and the cause", () =>

@@ -8,7 +8,7 @@ import type { Named } from "./Processes.ts"
 import { checkpoint, report } from "./Runs.ts"
 
 /** What setting up a store fails with: the test then fails. */
-type SetUpError = PlatformError.PlatformError | SqlError.SqlError
+type SetUpError = PlatformError.PlatformError | SqlError.SqlError | CheckpointError
 
 /** A store, empty at first, and the processes that use it. */
 export interface Store {
