@@ -1,9 +1,9 @@
-import { Context, Effect, Layer, Metric } from "effect"
+import { Context, Effect, Layer, Metric, Record } from "effect"
 import type { SubscriptionAuditRecord } from "../domain/AuditRecord.ts"
 import type { MetricSnapshot } from "../domain/MetricSnapshot.ts"
 import type { Operation } from "../domain/Operation.ts"
 import { classificationOf, type ReplayOutcome } from "../domain/ReplayOutcome.ts"
-import { counter, gauge, histogram, names } from "./MetricFamilies.ts"
+import { counter, gauge, histogram, names, unitAttribute } from "./MetricFamilies.ts"
 
 /** What the circuit breaker does: lets calls through, lets one through as a test, or holds them back. */
 export type BreakerState = "Closed" | "HalfOpen" | "Open"
@@ -146,7 +146,8 @@ const breakerStates = ["Closed", "HalfOpen", "Open"] as const
 const breakerNames = { Closed: "closed", HalfOpen: "half_open", Open: "open" } as const
 
 const snapshotOf = (one: Metric.Metric.Snapshot): ReadonlyArray<MetricSnapshot> => {
-  const series = { name: one.id, description: one.description ?? "", attributes: one.attributes ?? {} }
+  const attributes = Record.remove(one.attributes ?? {}, unitAttribute)
+  const series = { name: one.id, description: one.description ?? "", attributes }
   switch (one.type) {
     case "Counter":
       return [{ type: "counter", ...series, value: Number(one.state.count) }]

@@ -215,6 +215,10 @@ describe.concurrent("node examples/observability/otlp.ts", () => {
       assert.notInclude(ended.stderr, "Telemetry is lost")
       const series = yield* Collector.metricsOf(collector)
       const report = yield* addUp(ended, series)
+      // A gauge of unit 1 would be a ratio to Prometheus behind a collector, and have another name.
+      const units = Object.entries(yield* Collector.unitsOf(collector))
+      assert.isNotEmpty(units)
+      for (const [name, unit] of units) assert.match(unit, name.endsWith("_seconds") ? /^s$/ : /^\{\w+\}$/, name)
 
       const spans = yield* Collector.spansOf(collector)
       const named = (name: string) => spans.filter((span) => span.name === name)

@@ -89,6 +89,7 @@ const Metrics = Schema.Struct({
             Schema.Struct({
               name: Schema.String,
               description: Schema.String,
+              unit: Schema.String,
               sum: Schema.optionalKey(Schema.Struct({ dataPoints: Schema.Array(Point) })),
               gauge: Schema.optionalKey(Schema.Struct({ dataPoints: Schema.Array(Point) })),
               histogram: Schema.optionalKey(
@@ -170,6 +171,16 @@ export const metricsOf = (collector: Collector) =>
           }))
         ])
       )
+    )
+  )
+
+/** The unit of each metric, by its name. */
+export const unitsOf = (collector: Collector) =>
+  Effect.map(metrics(collector), (all): Readonly<Record<string, string>> =>
+    Object.fromEntries(
+      (all.at(-1)?.resourceMetrics ?? [])
+        .flatMap(({ scopeMetrics }) => scopeMetrics)
+        .flatMap(({ metrics: some }) => some.map(({ name, unit }) => [name, unit]))
     )
   )
 
