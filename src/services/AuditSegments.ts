@@ -19,10 +19,10 @@ export interface Segment {
 }
 
 /**
- * Files without an end that a chain could continue from: opening a pipe waits until somebody reads it, and reading
- * `/dev/full` never ends.
+ * What cannot hold a chain, refused before anything is made beside it: opening a pipe waits until somebody reads it, and
+ * reading `/dev/full` never ends.
  */
-const endless = new Set<FileSystem.File.Type>(["BlockDevice", "CharacterDevice", "FIFO", "Socket"])
+const noFile = new Set<FileSystem.File.Type>(["BlockDevice", "CharacterDevice", "Directory", "FIFO", "Socket"])
 
 /**
  * The files of one audit: the one that is written to, and the full ones before it, `audit.000000012000.jsonl` beside
@@ -41,8 +41,8 @@ export const make = Effect.fnUntraced(function* (sink: string) {
   // working directory.
   const path = yield* orFail(RealPath.make(sink))
   const there = yield* Effect.option(fs.stat(path))
-  if (Option.exists(there, ({ type }) => endless.has(type))) {
-    return yield* failure("it is a pipe, a socket or a device", "Name a file.")
+  if (Option.exists(there, ({ type }) => noFile.has(type))) {
+    return yield* failure("it is a folder, a pipe, a socket or a device", "Name a file.")
   }
   const folder = paths.dirname(path)
   const { ext, name } = paths.parse(path)

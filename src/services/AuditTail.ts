@@ -18,8 +18,10 @@ const newline = 10
 /** Lines are a few hundred bytes long; if one is longer, more is read. */
 const firstWindow = 64 * 1024
 
-/** Far more than the longest line and what a crash may leave behind it. What ends no line in so much is not read whole. */
+/** Far more than the longest line and what a crash may leave behind it: a file without a line in it is not read further. */
 const lastWindow = 8 * AuditLine.maxBytes
+
+const notAnAudit = "it holds something other than an audit"
 
 const readFrom = Effect.fnUntraced(function* (path: string, offset: number) {
   const fs = yield* FileSystem.FileSystem
@@ -47,7 +49,7 @@ export const read = Effect.fnUntraced(function* (
   if (offset > 0 && before === -1) {
     return window < lastWindow
       ? yield* read(path, size, digest, Math.min(window * 8, lastWindow))
-      : Result.fail("it holds something else than an audit")
+      : Result.fail(notAnAudit)
   }
 
   const rest = bytes.subarray(end + 1)
@@ -55,7 +57,7 @@ export const read = Effect.fnUntraced(function* (
   if (end === -1) {
     return torn === undefined || AuditLine.isBeginning(torn)
       ? Result.succeed({ size: 0, head: undefined, torn })
-      : Result.fail("it holds something other than an audit")
+      : Result.fail(notAnAudit)
   }
   return Result.mapBoth(yield* AuditChain.read(digest, bytes.subarray(before + 1, end)), {
     onSuccess: ({ hash, seq }) => ({ size: offset + end + 1, head: { seq, hash }, torn }),

@@ -275,29 +275,29 @@ describe("Audit.layerFile", () => {
   it.live("a path that cannot be written is reported when the layer is built", () =>
     Effect.gen(function* () {
       const path = yield* temporary
-      for (const wrong of [folderOf(path), `${folderOf(path)}/missing/audit.jsonl`]) {
-        const error = yield* Effect.flip(writeAll(wrong, ["evt_1"]))
-        assert.instanceOf(error, AuditError)
-        assert.strictEqual(error.sink, wrong)
-        assert.include(error.message, `could not be written to ${wrong}: `)
-        assert.isAbove(error.detail.length, 0)
-        assert.include(error.hint, "writable")
-      }
+      const wrong = `${folderOf(path)}/missing/audit.jsonl`
+      const error = yield* Effect.flip(writeAll(wrong, ["evt_1"]))
+      assert.instanceOf(error, AuditError)
+      assert.strictEqual(error.sink, wrong)
+      assert.include(error.message, `could not be written to ${wrong}: `)
+      assert.isAbove(error.detail.length, 0)
+      assert.include(error.hint, "writable")
     }).pipe(onNode)
   )
 
-  it.live("a pipe or a device is refused, and left as it is", () =>
+  it.live("a folder, a pipe or a device is refused, and left as it is", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const folder = folderOf(yield* temporary)
       yield* fs.symlink("/dev/null", `${folder}/device`)
       yield* Effect.sync(() => execFileSync("mkfifo", [`${folder}/pipe`]))
-      for (const name of ["device", "pipe"]) {
+      yield* fs.makeDirectory(`${folder}/folder`)
+      for (const name of ["device", "folder", "pipe"]) {
         const error = yield* Effect.flip(writeAll(`${folder}/${name}`, ["evt_1"]))
         assert.instanceOf(error, AuditError)
-        assert.include(error.message, "it is a pipe, a socket or a device")
+        assert.include(error.message, "it is a folder, a pipe, a socket or a device")
       }
-      assert.deepStrictEqual((yield* fs.readDirectory(folder)).toSorted(), ["device", "pipe"])
+      assert.deepStrictEqual((yield* fs.readDirectory(folder)).toSorted(), ["device", "folder", "pipe"])
     }).pipe(onNode)
   )
 
