@@ -101,9 +101,13 @@ export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited"
   maxRetryAfterMillis: Schema.Finite
 }) {
   readonly classification = "RATE_LIMITED" satisfies Classification
+  /** A 5xx is no sign of a rate limit, however long a pause it asks for. */
+  get isServerFailure(): boolean {
+    return this.status !== undefined
+  }
   /** After a 5xx the request may have been accepted all the same; after a 429 it was not. */
   get isAmbiguous(): boolean {
-    return this.status !== undefined
+    return this.isServerFailure
   }
   get isRetryable(): boolean {
     return this.retryAfterMillis === undefined || this.retryAfterMillis <= this.maxRetryAfterMillis
@@ -121,7 +125,7 @@ export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited"
     const cap = this.isRetryable
       ? ""
       : `, more than the ${Duration.format(Duration.millis(this.maxRetryAfterMillis))} this client waits`
-    const what = this.status === undefined ? "the service limits the rate (429" : `the service failed (${this.status}`
+    const what = this.isServerFailure ? `the service failed (${this.status}` : "the service limits the rate (429"
     return `${what}${asked}${cap}): ${this.detail}`
   }
 }

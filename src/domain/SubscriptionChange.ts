@@ -81,3 +81,7 @@ export const changesBetween = (
     .filter(([field, after]) => !Equal.equals(before[field], after))
     .map(([field, after]) => ({ field, before: before[field], after }))
 }
+
+/** The service holds what is wanted, under the name that is wanted. */
+export const isApplied = (held: Subscription, wanted: SubscriptionDefinition): boolean =>
+  changesBetween(held, wanted).length === 0

@@ -99,33 +99,26 @@ interface Received {
 }
 
 /**
- * Why a success does not count: it is from elsewhere, as `fetch` follows redirects by itself and a login page accepts
- * no event; or it is not in UTF-8, and other bytes are read as U+FFFD: an event with them would go out changed, and
- * nobody would know. If there is a U+FFFD, the bytes show whether it was sent.
+ * Reads an answer to its end. A success does not count if it is from elsewhere, as `fetch` follows redirects by itself and
+ * a login page accepts no event; or if it is not in UTF-8: other bytes are read as U+FFFD, and an event with them would go
+ * out changed without anybody knowing. If there is a U+FFFD, the bytes show whether it was sent.
  */
-const faultOf = ({
-  body,
-  response
-}: Received): Effect.Effect<TryReason | undefined, HttpClientError.HttpClientError> => {
-  const { status } = response
-  const elsewhere = redirectedTo(response)
-  if (elsewhere !== undefined) {
-    return Effect.succeed(new UnknownFailure({ detail: `the request was redirected to ${elsewhere} (${status})` }))
-  }
-  if (!body.includes("\uFFFD")) return Effect.undefined
-  return Effect.map(response.arrayBuffer, (bytes) =>
-    isUtf8(bytes) ? undefined : new MalformedResponse({ status, detail: "it is not in UTF-8" })
-  )
-}
-
 const receive = (
   response: HttpClientResponse.HttpClientResponse
 ): Effect.Effect<Received, HttpClientError.HttpClientError> =>
   Effect.flatMap(response.text, (body) => {
     const received: Received = { response, body }
-    return isSuccess(response.status)
-      ? Effect.map(faultOf(received), (fault) => (fault === undefined ? received : { ...received, fault }))
-      : Effect.succeed(received)
+    const { status } = response
+    if (!isSuccess(status)) return Effect.succeed(received)
+    const elsewhere = redirectedTo(response)
+    if (elsewhere !== undefined) {
+      const detail = `the request was redirected to ${elsewhere} (${status})`
+      return Effect.succeed({ ...received, fault: new UnknownFailure({ detail }) })
+    }
+    if (!body.includes("\uFFFD")) return Effect.succeed(received)
+    return Effect.map(response.arrayBuffer, (bytes) =>
+      isUtf8(bytes) ? received : { ...received, fault: new MalformedResponse({ status, detail: "it is not in UTF-8" }) }
+    )
   })
 
 /**
@@ -159,7 +152,7 @@ const receiving = {
     Effect.flatMap(answerWithin(error), receive)
 }
 
-const isSuccess = (status: number): boolean => status >= 200 && status < 300
+export const isSuccess = (status: number): boolean => status >= 200 && status < 300
 
 /** An answer that was too long to be read, without its body: still an answer, which asking again would not shorten. */
 const tooLong = (

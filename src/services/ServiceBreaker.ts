@@ -81,6 +81,10 @@ export const make = (
   return { execute, state }
 }
 
+/** The breaker refused the try: it was not made. */
+export const isRejection = (error: { readonly _tag: string }): error is CircuitBreaker.CircuitBreakerError =>
+  error._tag === "CircuitBreakerError"
+
 /** An answer shows the service alive, whatever it says; a rate limit shows neither. A 5xx is a failure also with a long pause. */
 const outcomeOf = (exit: Exit.Exit<Answer, TryReason>): CircuitBreaker.Outcome => {
   if (Exit.isSuccess(exit)) return CircuitBreaker.success
@@ -93,9 +97,9 @@ const outcomeOf = (exit: Exit.Exit<Answer, TryReason>): CircuitBreaker.Outcome =
     case "ServerTransient":
       return CircuitBreaker.failure({ retryAfter: reason.value.retryAfterMillis })
     case "RateLimited":
-      return reason.value.status === undefined
-        ? CircuitBreaker.ignored
-        : CircuitBreaker.failure({ retryAfter: reason.value.retryAfterMillis })
+      return reason.value.isServerFailure
+        ? CircuitBreaker.failure({ retryAfter: reason.value.retryAfterMillis })
+        : CircuitBreaker.ignored
     default:
       return CircuitBreaker.success
   }

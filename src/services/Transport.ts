@@ -5,7 +5,7 @@ import {
   MaxRetriesExceeded,
   RateLimiterFailure,
   type Reason,
-  ServiceUnavailable,
+  type ServiceUnavailable,
   type TryReason
 } from "../domain/EventBridgeError.ts"
 import type { Operation } from "../domain/Operation.ts"
@@ -15,6 +15,7 @@ import type { Answer, Try } from "./Exchange.ts"
 import * as Exchange from "./Exchange.ts"
 import * as MemoryLimits from "./MemoryLimits.ts"
 import { Metrics } from "./Metrics.ts"
+import * as OutageWait from "./OutageWait.ts"
 import * as ServiceBreaker from "./ServiceBreaker.ts"
 import { ServiceHealth } from "./ServiceHealth.ts"
 import * as SteadyClock from "./SteadyClock.ts"
@@ -97,6 +98,8 @@ export class Transport extends Context.Service<
             )
           )
     const exchange = yield* Exchange.make({ steadyClock: clock, health, maxRetryAfter: config.retry.maxRetryAfter })
+    const { maxWait } = config.breaker
+    const { ask, awaitClosed, untilBack } = OutageWait.make({ breaker, clock, exchange, health, maxWait })
 
     const rateLimit =
       config.rateLimit === undefined
@@ -107,8 +110,7 @@ export class Transport extends Context.Service<
 
     const noteFailure = (reason: TryReason, progress: Progress): void => {
       progress.ambiguous ||= reason.isAmbiguous
-      // A 5xx is none, however long a pause it asks for.
-      if (reason._tag === "RateLimited" && reason.status === undefined) {
+      if (reason._tag === "RateLimited" && !reason.isServerFailure) {
         progress.limits++
         health.limits++
       }
@@ -128,62 +130,19 @@ export class Transport extends Context.Service<
         return resends === 0 ? sending : Effect.andThen(metrics.retry(attempt.operation), sending)
       })
       return Effect.catch(rateLimit === undefined ? tried : Effect.andThen(rateLimit, tried), (error) => {
-        if (!isRejection(error)) noteFailure(error, progress)
+        if (!ServiceBreaker.isRejection(error)) noteFailure(error, progress)
         return orElse(error)
       })
     }
 
-    /** Asks the probe once. A rate limit is an answer, too: whoever gives it is alive. */
-    const ask = (probe: Effect.Effect<Try, EventBridgeError>) =>
-      Effect.flatMap(probe, (attempt) =>
-        Effect.flatMap(clock.currentTimeMillis, (now) => Effect.sleep(health.pauseFor(attempt.operation, now))).pipe(
-          Effect.andThen(breaker.execute(() => exchange(attempt)))
-        )
-      ).pipe(
-        Effect.asVoid,
-        Effect.catchIf(isAnswer, () => Effect.void),
-        Effect.mapError((error) => (error._tag === "EventBridgeError" ? error : held(error)))
-      )
-
-    /**
-     * Repeats what is held back until it goes through, for up to `maxWait`. Of an outage that is older than the call,
-     * only the time since the call began counts: a new call has the patience that earlier ones have used up.
-     */
-    const untilBack = <A, E extends TryReason | EventBridgeError>(
-      attempt: Effect.Effect<A, E | Held>,
-      { startedAt }: Progress
-    ) =>
-      Effect.suspend(() => {
-        let waitedMillis = 0
-        const isWorthWaiting = (): boolean => {
-          waitedMillis = health.isDownFor(clock.currentTimeMillisUnsafe(), startedAt)
-          return waitedMillis < Duration.toMillis(config.breaker.maxWait)
-        }
-        return attempt.pipe(
-          Effect.retry({ schedule: whileDown(isWorthWaiting), while: isHeld }),
-          Effect.catchIf(isHeld, ({ last }) =>
-            Effect.fail(new ServiceUnavailable({ waitedMillis, ...(last === undefined ? {} : { last }) }))
-          )
-        )
-      })
-
-    /** Waits while the breaker is open. One call asks for all: the others see that the breaker has closed. */
-    const awaitClosed = (probe: Effect.Effect<Try, EventBridgeError>, progress: Progress) =>
-      untilBack(
-        Effect.flatMap(breaker.state, (state) =>
-          Option.exists(state, ({ _tag }) => _tag === "Closed") ? Effect.void : ask(probe)
-        ),
-        progress
-      )
-
     /** A call without a probe is its own: it is repeated while the breaker is not closed, and failures do not count. */
     const sendProbing = (attempt: Try, progress: Progress) =>
       untilBack(
-        guarded(attempt, progress, (error): Effect.Effect<never, TryReason | Held> => {
-          if (isRejection(error)) return Effect.fail(held(error))
+        guarded(attempt, progress, (error): Effect.Effect<never, TryReason | OutageWait.Held> => {
+          if (ServiceBreaker.isRejection(error)) return Effect.fail(OutageWait.held(error))
           if (!error.isRetryable) return Effect.fail(error)
           return Effect.flatMap(breaker.state, (state) =>
-            Effect.fail(Option.exists(state, ({ _tag }) => _tag !== "Closed") ? held(error) : error)
+            Effect.fail(Option.exists(state, ({ _tag }) => _tag !== "Closed") ? OutageWait.held(error) : error)
           )
         }),
         progress
@@ -193,7 +152,9 @@ export class Transport extends Context.Service<
       const { probe } = progress
       if (probe === undefined) return sendProbing(attempt, progress)
       return guarded(attempt, progress, (error): Effect.Effect<Answer, TryError | EventBridgeError> =>
-        isRejection(error) ? Effect.andThen(awaitClosed(probe, progress), send(attempt, progress)) : Effect.fail(error)
+        ServiceBreaker.isRejection(error)
+          ? Effect.andThen(awaitClosed(probe, progress), send(attempt, progress))
+          : Effect.fail(error)
       )
     }
 
@@ -205,7 +166,7 @@ export class Transport extends Context.Service<
       config.retry.maxRetries > 0 &&
       health.limits > limitsBefore + limits &&
       health.hasAnsweredSince(previousFailureAt) &&
-      clock.currentTimeMillisUnsafe() - startedAt < Duration.toMillis(config.breaker.maxWait)
+      clock.currentTimeMillisUnsafe() - startedAt < Duration.toMillis(maxWait)
 
     /** What a call does after its first failure. Set up only then: it costs more than a call that succeeds. */
     const recover = <A>(call: Call<A>, firstError: TryError | EventBridgeError): Effect.Effect<A, EventBridgeError> => {
@@ -227,7 +188,7 @@ export class Transport extends Context.Service<
         return Effect.matchEffect(ask(probe), {
           onSuccess: () => own,
           onFailure: (error) =>
-            isHeld(error)
+            OutageWait.isHeld(error)
               ? untilBack(ask(probe), progress).pipe(
                   Effect.catchTag("ServiceUnavailable", failed),
                   Effect.andThen(Effect.catch(once, (next) => recover(call, next)))
@@ -292,20 +253,6 @@ interface Call<A> {
   readonly progress: Progress
 }
 
-/** A call waits because the service is down. */
-class Held {
-  readonly _tag = "Held"
-  readonly retryAfter: Duration.Duration
-  readonly last: TryReason | undefined
-  constructor(retryAfter: Duration.Duration, last: TryReason | undefined) {
-    this.retryAfter = retryAfter
-    this.last = last
-  }
-}
-
-const held = (error: TryReason | CircuitBreaker.CircuitBreakerError): Held =>
-  isRejection(error) ? new Held(openFor(error), undefined) : new Held(Duration.zero, error)
-
 /** Fails with `error` when it is run for the first time; from then on it is `self`. */
 const failingFirst = <A, E>(error: E, self: Effect.Effect<A, E>): Effect.Effect<A, E> => {
   let isFirst = true
@@ -316,38 +263,10 @@ const failingFirst = <A, E>(error: E, self: Effect.Effect<A, E>): Effect.Effect<
   })
 }
 
-const isHeld = (error: { readonly _tag: string }): error is Held => error._tag === "Held"
-
-const isRejection = (error: { readonly _tag: string }): error is CircuitBreaker.CircuitBreakerError =>
-  error._tag === "CircuitBreakerError"
-
 const isRetryable = (error: TryError | EventBridgeError): error is TryReason =>
   error._tag !== "EventBridgeError" && error.isRetryable
-
-/** Refused or put off, but answered: whoever does that is alive. A 5xx is no such answer, whatever pause it asks for. */
-const isAnswer = (error: TryReason | EventBridgeError | CircuitBreaker.CircuitBreakerError): error is TryReason => {
-  if (error._tag === "EventBridgeError" || isRejection(error)) return false
-  return error._tag === "RateLimited" ? error.status === undefined : !error.isRetryable
-}
 
 const tellOperator = ({ from, to }: CircuitBreaker.Transition) => {
   if (from === "Closed") return Effect.logWarning("the service is down: calls wait until it is back")
   return to === "Closed" ? Effect.logInfo("the service is back") : Effect.void
 }
-
-const openFor = ({ reason }: CircuitBreaker.CircuitBreakerError): Duration.Duration =>
-  reason._tag === "CircuitOpen" ? reason.retryAfter : Duration.zero
-
-/**
- * Asks again while the service is down. The jitter keeps the calls that wait from all asking for the one probe at once;
- * the exponential keeps them from asking all the time while that probe runs.
- */
-const whileDown = (isWorthWaiting: () => boolean) =>
-  Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("500 millis")]).pipe(
-    Schedule.jittered,
-    Schedule.setInputType<TryReason | EventBridgeError | Held>(),
-    Schedule.modifyDelay(({ duration, input }) =>
-      Effect.succeed(isHeld(input) ? Duration.sum(duration, input.retryAfter) : duration)
-    ),
-    Schedule.while(isWorthWaiting)
-  )

@@ -4,7 +4,7 @@ import { HttpClient, type HttpClientError, HttpClientRequest } from "effect/http
 import { rootMessage } from "../domain/Failure.ts"
 import * as RetryAfter from "../domain/RetryAfter.ts"
 import { ofAnswer, WebhookFailure } from "../domain/WebhookFailure.ts"
-import { answerWithin, redirectedTo } from "./Exchange.ts"
+import { answerWithin, isSuccess, redirectedTo } from "./Exchange.ts"
 import * as Tracing from "./Tracing.ts"
 import * as WebhookSignature from "./WebhookSignature.ts"
 
@@ -60,7 +60,7 @@ export const make = Effect.fnUntraced(function* (options: {
       const now = yield* Clock.currentTimeMillis
       const signature = sign === undefined ? {} : yield* sign({ id, timestamp: Math.floor(now / 1000), body: text })
       const response = yield* send(HttpClientRequest.setHeaders(request, signature))
-      if (response.status >= 200 && response.status < 300) {
+      if (isSuccess(response.status)) {
         if (redirectedTo(response) === undefined) return
         // As the 3xx is that a client which follows none shows. Where to is not told: it may repeat what the URL carries.
         return yield* new WebhookFailure({ detail: "the request was redirected", isRetryable: false })

@@ -1,7 +1,7 @@
 import { Effect, Equal, Option, Result, Schedule } from "effect"
 import type { EventBridgeError } from "../domain/EventBridgeError.ts"
 import type { Subscription } from "../domain/Subscription.ts"
-import { changesBetween, heldDefinition } from "../domain/SubscriptionChange.ts"
+import { changesBetween, heldDefinition, isApplied } from "../domain/SubscriptionChange.ts"
 import { isSameName, type SubscriptionDefinition } from "../domain/SubscriptionDefinition.ts"
 import { type InvalidSubscription, WriteNotApplied, WriteUnconfirmed } from "../domain/SubscriptionError.ts"
 import { EventBridgeHttp } from "../services/EventBridgeHttp.ts"
@@ -172,6 +172,3 @@ const seen = <A>(look: Effect.Effect<A, EventBridgeError>): Effect.Effect<Option
 
 const isLast = (generation: number, answered: Result.Result<unknown, unknown>): boolean =>
   generation + 1 >= (Result.isSuccess(answered) ? maxGenerations : maxConflicts)
-
-const isApplied = (held: Subscription, definition: SubscriptionDefinition): boolean =>
-  changesBetween(held, definition).length === 0

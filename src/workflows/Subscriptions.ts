@@ -3,7 +3,7 @@ import type { SubscriptionAuditRecord } from "../domain/AuditRecord.ts"
 import type { EventBridgeError } from "../domain/EventBridgeError.ts"
 import type { AuditError } from "../domain/ReplayError.ts"
 import { type DeliveryStatus, isDelivering, type Subscription } from "../domain/Subscription.ts"
-import { changesBetween } from "../domain/SubscriptionChange.ts"
+import { changesBetween, isApplied } from "../domain/SubscriptionChange.ts"
 import { type SubscriptionDefinition, validator } from "../domain/SubscriptionDefinition.ts"
 import {
   type AmbiguousName,
@@ -221,7 +221,7 @@ export class Subscriptions extends Context.Service<
       const { name } = definition
       const known = yield* failing({ operation: "CREATE", name })(held)
       // The key prevents a second one only for as long as the service remembers it.
-      const made = known.find((one) => one.name === name && changesBetween(one, definition).length === 0)
+      const made = known.find((one) => isApplied(one, definition))
       if (made !== undefined) {
         yield* unchanged("CREATE", made)
         return made

@@ -7,6 +7,7 @@ import { Checkpoints } from "../../src/index.ts"
 import { checkpoint, report } from "../services/support/Runs.ts"
 import * as CheckpointWriter from "../../src/workflows/CheckpointWriter.ts"
 import { PageLedger } from "../../src/workflows/PageLedger.ts"
+import { storeWriting } from "./support/Harness.ts"
 
 it.effect("a checkpoint shows when the last page was settled, not when it was written", () =>
   Effect.gen(function* () {
@@ -38,12 +39,9 @@ it.effect("a checkpoint shows when the last page was settled, not when it was wr
 
 it.effect("the report of a run is saved last, whoever asks for a checkpoint together with it", () => {
   const isDiskBack = Latch.makeUnsafe(false)
-  const slow = Layer.effect(
-    KeyValueStore.KeyValueStore,
-    Effect.map(KeyValueStore.KeyValueStore, (store) =>
-      KeyValueStore.make({ ...store, set: (key, value) => Effect.andThen(isDiskBack.await, store.set(key, value)) })
-    )
-  ).pipe(Layer.provide(KeyValueStore.layerMemory))
+  const slow = storeWriting((write) => Effect.andThen(isDiskBack.await, write)).pipe(
+    Layer.provide(KeyValueStore.layerMemory)
+  )
   return Effect.gen(function* () {
     const checkpoints = yield* Checkpoints
     const { complete, save } = yield* CheckpointWriter.make({
@@ -70,17 +68,10 @@ it.effect("the report of a run is saved last, whoever asks for a checkpoint toge
 
 it.effect("what has settled is saved when the last checkpoint is a second old, whoever asked for that one", () => {
   const saved: Array<unknown> = []
-  const counting = Layer.effect(
-    KeyValueStore.KeyValueStore,
-    Effect.map(KeyValueStore.KeyValueStore, (store) =>
-      KeyValueStore.make({
-        ...store,
-        set: (key, value) =>
-          Effect.andThen(
-            Effect.sync(() => saved.push(value)),
-            store.set(key, value)
-          )
-      })
+  const counting = storeWriting((write, value) =>
+    Effect.andThen(
+      Effect.sync(() => saved.push(value)),
+      write
     )
   ).pipe(Layer.provide(KeyValueStore.layerMemory))
   return Effect.gen(function* () {

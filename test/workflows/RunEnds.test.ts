@@ -14,6 +14,7 @@ import {
   putRoute,
   slowService,
   stats,
+  storeWriting,
   topicId,
   world
 } from "./support/Harness.ts"
@@ -141,17 +142,10 @@ describe("a run whose end could not be kept", () => {
   it.effect("has halted for that, as what is kept of it says, and is complete once it is resumed", () =>
     Effect.gen(function* () {
       let failures = 0
-      const store = Layer.effect(
-        KeyValueStore.KeyValueStore,
-        Effect.map(KeyValueStore.KeyValueStore, (values) =>
-          KeyValueStore.make({
-            ...values,
-            set: (key, value) =>
-              String(value).includes('"status":"completed"') && failures++ === 0
-                ? Effect.fail(new KeyValueStore.KeyValueStoreError({ method: "set", key, message: "out of reach" }))
-                : values.set(key, value)
-          })
-        )
+      const store = storeWriting((write, value) =>
+        value.includes('"status":"completed"') && failures++ === 0
+          ? Effect.fail(new KeyValueStore.KeyValueStoreError({ method: "set", message: "out of reach" }))
+          : write
       )
       yield* Effect.gen(function* () {
         const replay = yield* Replay
@@ -172,20 +166,10 @@ describe("a run that is stopped while its end is being kept", () => {
   it.effect("is complete, as what is kept of it says", () =>
     Effect.gen(function* () {
       const reached = yield* Deferred.make<void>()
-      const store = Layer.effect(
-        KeyValueStore.KeyValueStore,
-        Effect.map(KeyValueStore.KeyValueStore, (values) =>
-          KeyValueStore.make({
-            ...values,
-            set: (key, value) =>
-              String(value).includes('"status":"completed"')
-                ? Effect.andThen(
-                    Deferred.succeed(reached, undefined),
-                    Effect.delay(values.set(key, value), "500 millis")
-                  )
-                : values.set(key, value)
-          })
-        )
+      const store = storeWriting((write, value) =>
+        value.includes('"status":"completed"')
+          ? Effect.andThen(Deferred.succeed(reached, undefined), Effect.delay(write, "500 millis"))
+          : write
       )
       yield* Effect.gen(function* () {
         const { outcomes, report, stop } = yield* starting()

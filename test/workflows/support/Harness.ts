@@ -21,18 +21,24 @@ export const library = (options: Partial<EventBridgeOptions> = {}) =>
 export const world = (emulator: EmulatorOptions = {}) =>
   Layer.mergeAll(EmulatorClient.layerEmulator({ topicId, ...emulator }), Audit.layerMemory, KeyValueStore.layerMemory)
 
+type Write = ReturnType<KeyValueStore.KeyValueStore["set"]>
+
+/** The store around it, with something else done for each write of a value. */
+export const storeWriting = (instead: (write: Write, value: string) => Write) =>
+  Layer.effect(
+    KeyValueStore.KeyValueStore,
+    Effect.map(KeyValueStore.KeyValueStore, (store) =>
+      KeyValueStore.make({ ...store, set: (key, value) => instead(store.set(key, value), String(value)) })
+    )
+  )
+
 /** The library as a process that can be killed. */
 export const mortal = (life: { readonly isOver: boolean }, options: Partial<EventBridgeOptions> = {}) => {
   const unlessOver = <E>(write: Effect.Effect<void, E>) => Effect.suspend(() => (life.isOver ? Effect.void : write))
   return Layer.provide(
     library(options),
     Layer.mergeAll(
-      Layer.effect(
-        KeyValueStore.KeyValueStore,
-        Effect.map(KeyValueStore.KeyValueStore, (store) =>
-          KeyValueStore.make({ ...store, set: (key, value) => unlessOver(store.set(key, value)) })
-        )
-      ),
+      storeWriting(unlessOver),
       Layer.effect(
         Audit,
         Effect.map(Audit, ({ head, record }) => Audit.of({ record: (added) => unlessOver(record(added)), head }))
