@@ -102,3 +102,37 @@ describe("a run of which too much fails", () => {
     }).pipe(Effect.provide(onEmulator({ queue: letters(1) })))
   )
 })
+
+it.effect("a rate limit with a longer pause than calls wait for halts the run, and no letter is used up", () => {
+  let isLimiting = false
+  let replays = 0
+  return Effect.gen(function* () {
+    const halted = yield* Effect.flip(run()).pipe(Effect.provide(library()))
+    assert.strictEqual(halted._tag, "ReplayHalted")
+    if (halted._tag !== "ReplayHalted") return
+    const { reason, report } = halted
+    assert.strictEqual(reason._tag === "EventBridgeError" && reason.reason._tag, "RateLimited")
+    assert.include(halted.message, "retry after 1h, more than the 2m this client waits")
+    assert.include(halted.hint, "after the pause")
+    assert.isTrue(addsUp(report))
+    assert.deepStrictEqual([report.status, report.failed, report.success], ["halted", 0, 30])
+    // Those in flight at the same time, and none after them.
+    assert.isAtMost((yield* stats).requests[putRoute]?.["429"] ?? 0, request.concurrency)
+
+    isLimiting = false
+    const completed = yield* run().pipe(Effect.provide(library()))
+    assert.deepStrictEqual([completed.status, completed.success, completed.failed], ["completed", 60, 0])
+    assert.deepStrictEqual((yield* stats).deliveries, once(keys(60)))
+  }).pipe(
+    Effect.provide(
+      world({
+        queue: letters(60),
+        script: ({ route }) => {
+          if (route !== "replay") return undefined
+          if (replays++ === 30) isLimiting = true
+          return isLimiting ? Fault.Answer({ status: 429, headers: { "retry-after": "3600" } }) : undefined
+        }
+      })
+    )
+  )
+})

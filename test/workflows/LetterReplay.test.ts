@@ -60,8 +60,9 @@ it.effect.each([
   [new Forbidden({ detail, scopes: [] }), "Rejected"],
   [new Unauthorized({ detail }), "Rejected"],
   [new MaxRetriesExceeded({ last: transient }), "Exhausted"],
-  // It asks for a longer pause than this client makes: a later run can try again.
-  [new RateLimited({ detail, retryAfterMillis: 2, maxRetryAfterMillis: 1 }), "Exhausted"]
+  [new MaxRetriesExceeded({ last: new RateLimited({ detail, maxRetryAfterMillis: 1 }) }), "Exhausted"],
+  // The others may get through; a later run can try this one again.
+  [new RateLimited({ status: 503, detail, retryAfterMillis: 2, maxRetryAfterMillis: 1 }), "Exhausted"]
 ] as const)("a failure of its own is final: %#", ([reason, tag]) =>
   Effect.gen(function* () {
     assert.strictEqual((yield* failing({ reason }))._tag, tag)
@@ -72,6 +73,7 @@ it.effect.each([
 
 it.effect.each([
   { reason: new ServiceUnavailable({ waitedMillis: 1, last: transient }) },
+  { reason: new RateLimited({ detail, retryAfterMillis: 2, maxRetryAfterMillis: 1 }) },
   { reason: new Unauthorized({ detail }), operation: "Token" },
   { reason: new MaxRetriesExceeded({ last: transient }), operation: "Token" },
   { reason: new MaxRetriesExceeded({ last: new RateLimiterFailure({ detail }) }) }
