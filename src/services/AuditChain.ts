@@ -39,7 +39,7 @@ export const canonical = (record: AuditRecord): Result.Result<string, string> =>
     ? Result.succeed(JSON.stringify(record))
     : Result.orElse(encode(record), () => encode(wellFormed(record)))
 
-/** Makes the line that follows a head, and the new head. One line of one chain at a time. */
+/** Makes the lines that follow a head, each with its end, and the new head. One group of one chain at a time. */
 export const appender = (digest: Digest.Digest["Service"]) => {
   // Shared by all lines: a buffer for each would cost as much as its hash.
   let buffer = new Uint8Array(1024)
@@ -50,13 +50,18 @@ export const appender = (digest: Digest.Digest["Service"]) => {
     return buffer.subarray(0, encoder.encodeInto(text, buffer).written)
   }
 
-  return (head: AuditLine.AuditHead, record: string) =>
+  return (after: AuditLine.AuditHead, records: ReadonlyArray<string>) =>
     Effect.suspend(() => {
-      const content = AuditLine.contentAfter(head, record)
-      return Effect.map(digest.digestHex(Digest.sha256, utf8(content)), (hash) => ({
-        line: AuditLine.format(hash, content),
-        head: { seq: head.seq + 1, hash } satisfies AuditLine.AuditHead
-      }))
+      let head = after
+      let lines = ""
+      const append = (record: string) => {
+        const content = AuditLine.contentAfter(head, record)
+        return Effect.map(digest.digestHex(Digest.sha256, utf8(content)), (hash) => {
+          lines += `${AuditLine.format(hash, content)}\n`
+          head = { seq: head.seq + 1, hash }
+        })
+      }
+      return Effect.map(Effect.forEach(records, append, { discard: true }), () => ({ lines, head }))
     })
 }
 

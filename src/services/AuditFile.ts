@@ -119,15 +119,7 @@ export const make = Effect.fnUntraced(function* (
       lookedAt = now.epochMilliseconds
       yield* checkNamed(current)
     }
-    const { head: last, lines } = yield* Effect.reduce(
-      records,
-      () => ({ head, lines: "" }),
-      (before, record) =>
-        Effect.map(append(before.head, record), (added) => ({
-          head: added.head,
-          lines: `${before.lines}${added.line}\n`
-        }))
-    )
+    const { head: last, lines } = yield* append(head, records)
     const bytes = encoder.encode(lines)
     isTorn = true
     yield* orFail(

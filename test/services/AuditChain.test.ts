@@ -123,7 +123,9 @@ describe("AuditChain", () => {
         const digest = yield* Digest.Digest
         const canonical = yield* Effect.fromResult(AuditChain.canonical({ ...record(), ...any }))
         assert.deepStrictEqual(AuditChain.canonical(inOrder({ ...record(), ...any })), Result.succeed(canonical))
-        const { head, line } = yield* AuditChain.appender(digest)(genesis, canonical)
+        const { head, lines } = yield* AuditChain.appender(digest)(genesis, [canonical])
+        assert.isTrue(lines.endsWith("\n"))
+        const line = lines.slice(0, -1)
         const { hash, ...content } = yield* Schema.decodeUnknownEffect(Schema.fromJsonString(AuditLine))(line)
         assert.strictEqual(line, canonicalize({ hash, ...content }))
         assert.strictEqual(
@@ -146,7 +148,7 @@ describe("AuditChain", () => {
         let head = genesis
         for (const detail of ["", "\u20ac".repeat(800), "x", "\u{1f4ee}".repeat(3000), "\u00e9".repeat(900), "y"]) {
           const canonical = yield* Effect.fromResult(AuditChain.canonical({ ...record(), detail }))
-          const added = yield* append(head, canonical)
+          const added = yield* append(head, [canonical])
           const content = `{"prev":"${head.hash}","record":${canonical},"seq":${head.seq + 1}}`
           assert.strictEqual(added.head.hash, createHash("sha256").update(content, "utf8").digest("hex"))
           head = added.head
@@ -168,7 +170,7 @@ describe("AuditChain", () => {
           lines,
           () => genesis,
           (head, line) =>
-            Effect.map(append(head, line), (added) => {
+            Effect.map(append(head, [line]), (added) => {
               const content = `{"prev":"${head.hash}","record":${line},"seq":${head.seq + 1}}`
               assert.strictEqual(added.head.hash, createHash("sha256").update(content).digest("hex"))
               return added.head

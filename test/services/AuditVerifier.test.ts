@@ -180,9 +180,9 @@ describe("Audit.verify", () => {
       const { hash } = genesis
       const append = AuditChain.appender(yield* Digest.Digest)
       const text = Result.getOrThrow(AuditChain.canonical(record("evt_1")))
-      const first = yield* append({ seq: 4, hash }, text)
-      const second = yield* append({ seq: 6, hash: first.head.hash }, text)
-      yield* seed(path, `${first.line}\n${second.line}\n`)
+      const first = yield* append({ seq: 4, hash }, [text])
+      const second = yield* append({ seq: 6, hash: first.head.hash }, [text])
+      yield* seed(path, first.lines + second.lines)
       const { fault, lines } = yield* Audit.verify([path], { after: hash })
       assert.deepStrictEqual([lines, fault?.line], [1, 2])
       assert.include(fault?.problem, "number 7 of the chain where 6 was expected")
