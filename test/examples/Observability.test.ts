@@ -14,7 +14,7 @@ const clientSecret = "canary-of-the-client"
 /** Some letters are refused, some put off for too long, some have nothing to send or were sent before. */
 const fates: ReadonlyArray<readonly [every: number, Fault | undefined]> = [
   [11, Fault.Answer({ status: 400, body: `{"message":"no such conversation"}` })],
-  [13, Fault.TooManyRequests({ retryAfter: Duration.minutes(10), form: "seconds" })],
+  [13, Fault.Answer({ status: 503, headers: { "retry-after": "600" } })],
   [17, Fault.Answer({ status: 409, body: "{}" })]
 ]
 const queue = Array.from({ length: 150 }, (_, index) => letter(index, index % 19 === 0 ? { payload: null } : {}))
