@@ -164,18 +164,15 @@ describe("AuditChain", () => {
         digestHex: (algorithm, data) => Effect.andThen(Effect.yieldNow, digest.digestHex(algorithm, data))
       }
       const chains = ["one", "another", "a third"].map((name) => {
-        const append = AuditChain.appender(slow)
-        const lines = Array.from({ length: 20 }, (_, index) => `{"chain":"${name}","n":${index}}`)
-        return Effect.reduce(
-          lines,
-          () => genesis,
-          (head, line) =>
-            Effect.map(append(head, [line]), (added) => {
-              const content = `{"prev":"${head.hash}","record":${line},"seq":${head.seq + 1}}`
-              assert.strictEqual(added.head.hash, createHash("sha256").update(content).digest("hex"))
-              return added.head
-            })
-        )
+        const records = Array.from({ length: 20 }, (_, index) => `{"chain":"${name}","n":${index}}`)
+        return Effect.map(AuditChain.appender(slow)(genesis, records), ({ head, lines }) => {
+          const expected = records.reduce((prev, one, index) => {
+            const content = `{"prev":"${prev}","record":${one},"seq":${index + 1}}`
+            return createHash("sha256").update(content).digest("hex")
+          }, genesis.hash)
+          assert.deepStrictEqual(head, { seq: records.length, hash: expected })
+          assert.strictEqual(lines.split("\n").length, records.length + 1)
+        })
       })
       yield* Effect.all(chains, { concurrency: "unbounded", discard: true })
     }).pipe(Effect.provide(NodeEventBridge.layer))
