@@ -1,5 +1,5 @@
 // Records without end, 16 at a time, and says which records it was told are kept: node AuditWriter.ts FILE NAME
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Logger } from "effect"
 import { writeSync } from "node:fs"
 import * as NodeEventBridge from "../../../src/node/NodeEventBridge.ts"
 import { Audit } from "../../../src/services/Audit.ts"
@@ -28,6 +28,8 @@ const writers = Array.from({ length: 16 }, (_, writer) => writer)
 
 await Effect.runPromise(
   Effect.forEach(writers, write, { concurrency: "unbounded", discard: true }).pipe(
-    Effect.provide(Layer.provide(Audit.layerFile(path, { rotate: { bytes: 200_000 } }), NodeEventBridge.layer))
+    Effect.provide(Layer.provide(Audit.layerFile(path, { rotate: { bytes: 200_000 } }), NodeEventBridge.layer)),
+    // Stdout is for records that are kept, and opening the file may have something to report.
+    Effect.provide(Logger.layer([Logger.withConsoleError(Logger.formatSimple)]))
   )
 )
