@@ -1,4 +1,4 @@
-import { type Clock, Duration, Effect, Option, Schedule } from "effect"
+import { type Clock, Duration, Effect, Schedule } from "effect"
 import type { CircuitBreaker } from "effect/persistence"
 import { type EventBridgeError, ServiceUnavailable, type TryReason } from "../domain/EventBridgeError.ts"
 import type { Answer, Try } from "./Exchange.ts"
@@ -72,9 +72,7 @@ export const make = (options: {
   /** Waits while the breaker is open. One call asks for all: the others see that the breaker has closed. */
   const awaitClosed = (probe: Effect.Effect<Try, EventBridgeError>, waiting: Waiting) =>
     untilBack(
-      Effect.flatMap(breaker.state, (state) =>
-        Option.exists(state, ({ _tag }) => _tag === "Closed") ? Effect.void : ask(probe)
-      ),
+      Effect.flatMap(breaker.isClosed, (closed) => (closed ? Effect.void : ask(probe))),
       waiting
     )
 

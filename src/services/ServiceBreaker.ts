@@ -12,6 +12,8 @@ export interface ServiceBreaker {
   ) => Effect.Effect<Answer, TryReason | CircuitBreaker.CircuitBreakerError>
   /** Absent when the breaker's store cannot tell. */
   readonly state: Effect.Effect<Option.Option<CircuitBreaker.State>>
+  /** False also when the breaker's store cannot tell. */
+  readonly isClosed: Effect.Effect<boolean>
 }
 
 /**
@@ -78,7 +80,7 @@ export const make = (
       isKnownClosed ? Effect.matchCauseEffect(attempt(), settling) : throughBreaker(Effect.suspend(attempt))
     )
 
-  return { execute, state }
+  return { execute, state, isClosed }
 }
 
 /** The breaker refused the try: it was not made. */
