@@ -114,7 +114,7 @@ export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited"
   }
   get hint(): string {
     return this.isRetryable
-      ? "Lower the concurrency or set a rate limit."
+      ? "Lower the concurrency or set a rate limit, or run again later."
       : "Run again after the pause the service asks for, or raise maxRetryAfter."
   }
   override get message(): string {

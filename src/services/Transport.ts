@@ -16,6 +16,7 @@ import * as Exchange from "./Exchange.ts"
 import * as MemoryLimits from "./MemoryLimits.ts"
 import { Metrics } from "./Metrics.ts"
 import * as OutageWait from "./OutageWait.ts"
+import * as RateLimitWait from "./RateLimitWait.ts"
 import * as ServiceBreaker from "./ServiceBreaker.ts"
 import { ServiceHealth } from "./ServiceHealth.ts"
 import * as SteadyClock from "./SteadyClock.ts"
@@ -56,7 +57,8 @@ export class Transport extends Context.Service<
     /**
      * Tries until it succeeds, fails for good, or the policy is exhausted. With a `probe`, tries that failed because the
      * service as a whole was down do not count: the call waits, up to `breaker.maxWait`, and starts over. So does one that
-     * a rate limit puts off, while it puts off others too and lets some through.
+     * a rate limit puts off, while it puts off others too; with a `probe` also while nobody gets through, and if that does
+     * not end, the call fails as rate limited.
      */
     readonly retrying: <A>(
       operation: Operation,
@@ -83,12 +85,11 @@ export class Transport extends Context.Service<
       Effect.forkScoped({ startImmediately: true })
     )
     const breaker = ServiceBreaker.make(circuit, { clock, health, key })
-    const quietSchedule = RetryPolicy.schedule(config.retry)
     // A letter among thousands is retried quietly; a run that waits for its token or its next page says so.
-    const scheduleOf = (operation: Operation) =>
+    const scheduleFor = (operation: Operation, policy: RetryPolicy.RetryPolicy) =>
       operation === "ReplayEvent"
-        ? quietSchedule
-        : quietSchedule.pipe(
+        ? RetryPolicy.schedule(policy)
+        : RetryPolicy.schedule(policy).pipe(
             Schedule.setInputType<TryError | EventBridgeError>(),
             Schedule.while(({ input }) => isRetryable(input)),
             Schedule.tap(({ duration, input }) =>
@@ -100,6 +101,7 @@ export class Transport extends Context.Service<
     const exchange = yield* Exchange.make({ steadyClock: clock, health, maxRetryAfter: config.retry.maxRetryAfter })
     const { maxWait } = config.breaker
     const { ask, awaitClosed, untilBack } = OutageWait.make({ breaker, clock, exchange, health, maxWait })
+    const limited = RateLimitWait.make({ clock, health, maxWait, retry: config.retry })
 
     const rateLimit =
       config.rateLimit === undefined
@@ -158,18 +160,12 @@ export class Transport extends Context.Service<
       )
     }
 
-    /**
-     * A limit that others meet as well: the service accepts some, and would have accepted this one in its turn. Not for a
-     * call of one try: without a pause between tries there is nothing to start over with.
-     */
-    const isTurnOfOthers = ({ limits, limitsBefore, previousFailureAt, startedAt }: Progress): boolean =>
-      config.retry.maxRetries > 0 &&
-      health.limits > limitsBefore + limits &&
-      health.hasAnsweredSince(previousFailureAt) &&
-      clock.currentTimeMillisUnsafe() - startedAt < Duration.toMillis(maxWait)
-
     /** What a call does after its first failure. Set up only then: it costs more than a call that succeeds. */
-    const recover = <A>(call: Call<A>, firstError: TryError | EventBridgeError): Effect.Effect<A, EventBridgeError> => {
+    const recover = <A>(
+      call: Call<A>,
+      firstError: TryError | EventBridgeError,
+      policy = config.retry
+    ): Effect.Effect<A, EventBridgeError> => {
       const { once, operation, progress } = call
       const { probe } = progress
       const failed = (reason: Reason) => {
@@ -179,7 +175,11 @@ export class Transport extends Context.Service<
 
       /** The tries ran out. That is the call's own failure if the service answers others, and the probe. */
       const exhausted = (last: TryReason): Effect.Effect<A, EventBridgeError> => {
-        if (last._tag === "RateLimited" && isTurnOfOthers(progress)) return recover(call, last)
+        if (last._tag === "RateLimited") {
+          const next = limited.policyFor(progress)
+          if (next !== undefined) return Effect.andThen(limited.tell(progress, last), recover(call, last, next))
+          if (limited.concernsAllLetters(progress)) return failed(last)
+        }
         const own = failed(new MaxRetriesExceeded({ last }))
         // A rate limit is no sign of an outage, and an answer that others got meanwhile shows there is none.
         const isLimit = last._tag === "RateLimited" || last._tag === "RateLimiterFailure"
@@ -204,7 +204,7 @@ export class Transport extends Context.Service<
 
       return isRetryable(firstError)
         ? failingFirst(firstError, once).pipe(
-            Effect.retry({ schedule: scheduleOf(operation), while: isRetryable }),
+            Effect.retry({ schedule: scheduleFor(operation, policy), while: isRetryable }),
             Effect.catch(ended)
           )
         : ended(firstError)

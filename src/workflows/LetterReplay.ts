@@ -51,7 +51,8 @@ const failed = (sent: Sent, error: EventBridgeError, wasInFlight: boolean): Repl
 
 /**
  * Failures that every other letter would meet too: stop, rather than use up the letters one by one. A rate limit whose
- * pause is too long to wait for is set for the client, not for one letter; a 5xx with such a pause may be for that one.
+ * pause is too long to wait for, or that lets nobody through, is set for the client, not for one letter; a 5xx with such
+ * a pause may be for that one.
  */
 const concernsAllLetters = ({ operation, reason }: EventBridgeError): boolean =>
   operation === "Token" ||

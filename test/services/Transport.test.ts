@@ -98,7 +98,6 @@ describe("Transport: retries", () => {
 
   it.effect.each<[string, () => Answer, string]>([
     ["503", () => text("gone fishing", 503), "SERVER_TRANSIENT"],
-    ["429", () => text("slow down", 429), "RATE_LIMITED"],
     ["reset", () => "reset", "NETWORK"]
   ])("tries run out after seven: %s", ([, failure, classification]) =>
     Effect.gen(function* () {
@@ -217,17 +216,66 @@ describe("Transport: a rate limit on all calls", () => {
     }).pipe(withHttp(limitedTo(2)))
   )
 
-  it.effect("ends each call after its tries if none is let through", () =>
+  /** Takes nothing in the first minute, as where all of a minute's requests have been used up. */
+  const usedUp: Answerer = ({ at }) => (at < 60_000 ? text("", 429) : json(receipt))
+
+  it.effect("costs no letter its tries while nobody is let through", () =>
     Effect.gen(function* () {
+      yield* timeless(Effect.forEach(many, replay, { concurrency: "unbounded" }))
+      isWithin((yield* times).at(-1), [60_000, 75_000])
+    }).pipe(withHttp(usedUp))
+  )
+
+  it.effect("costs a letter no tries that is sent alone", () =>
+    Effect.gen(function* () {
+      yield* timeless(replay())
+      isWithin((yield* times).at(-1), [60_000, 75_000])
+    }).pipe(withHttp(usedUp))
+  )
+
+  it.effect("lets a page wait that others wait with", () =>
+    Effect.gen(function* () {
+      const letters = Effect.forEach(many, replay, { concurrency: "unbounded" })
+      const [page] = yield* timeless(Effect.all([list, letters], { concurrency: "unbounded" }))
+      assert.deepStrictEqual(page.letters, [])
+    }).pipe(
+      withHttp((request, index) =>
+        request.at >= 60_000 && request.method === "GET" ? json({ events: [] }) : usedUp(request, index)
+      )
+    )
+  )
+
+  it.effect("ends a page after its tries that meets it alone", () =>
+    Effect.gen(function* () {
+      const { reason, tries } = yield* timeless(Effect.flip(list))
+      assert.deepStrictEqual([reason._tag, tries], ["MaxRetriesExceeded", 7])
+    }).pipe(withHttp(usedUp))
+  )
+
+  it.effect("is what letters fail for that lets nobody through for as long as calls wait in an outage", () => {
+    const told = collectLogs()
+    return Effect.gen(function* () {
       const errors = yield* timeless(
         Effect.forEach(many, (id) => Effect.flip(replay(id)), { concurrency: "unbounded" })
       )
-      for (const { reason, tries } of errors) {
-        assert.strictEqual(reason._tag, "MaxRetriesExceeded")
-        assert.strictEqual(tries, 7)
+      for (const { message, reason } of errors) {
+        assert.isTrue(reason._tag === "RateLimited" && reason.isRetryable)
+        assert.match(message, /^ReplayEvent: the service limits the rate \(429\): .* \(after \d+ tries\)$/)
       }
-    }).pipe(withHttp(() => text("", 429)))
-  )
+      isWithin((yield* times).at(-1), [300_000, 375_000])
+      // After their first tries, every ten seconds: whoever counts what it puts off would never let anybody through.
+      const inAMinute = (yield* times).filter((at) => at >= 60_000 && at < 120_000)
+      isWithin(inAMinute.length / many.length, [5, 7])
+      assert.deepStrictEqual(told.lines, [
+        {
+          level: "WARN",
+          message:
+            "the service limits the rate (429): no details were given; nothing gets through, letters wait and are tried every 10s",
+          annotations: {}
+        }
+      ])
+    }).pipe(withHttp(() => text("", 429), {}, told))
+  })
 
   it.effect("that is on one call alone ends it after its tries, although others are let through", () =>
     Effect.gen(function* () {

@@ -103,7 +103,17 @@ describe("a run of which too much fails", () => {
   )
 })
 
-it.effect("a rate limit with a longer pause than calls wait for halts the run, and no letter is used up", () => {
+it.effect.each<[string, Readonly<Record<string, string>>, number, string, string]>([
+  [
+    "a longer pause than calls wait for",
+    { "retry-after": "3600" },
+    1,
+    "retry after 1h, more than the 2m this client waits",
+    "after the pause"
+  ],
+  // Seven tries of the usual pauses, then one in ten seconds for five minutes, and what is left of seven.
+  ["no end, which nobody gets past", {}, 43, "the service limits the rate (429)", "Lower the concurrency"]
+])("a rate limit with %s halts the run, and no letter is used up", ([, headers, tries, why, hint]) => {
   let isLimiting = false
   let replays = 0
   return Effect.gen(function* () {
@@ -112,12 +122,12 @@ it.effect("a rate limit with a longer pause than calls wait for halts the run, a
     if (halted._tag !== "ReplayHalted") return
     const { reason, report } = halted
     assert.strictEqual(reason._tag === "EventBridgeError" && reason.reason._tag, "RateLimited")
-    assert.include(halted.message, "retry after 1h, more than the 2m this client waits")
-    assert.include(halted.hint, "after the pause")
+    assert.include(halted.message, why)
+    assert.include(halted.hint, hint)
     assert.isTrue(addsUp(report))
     assert.deepStrictEqual([report.status, report.failed, report.success], ["halted", 0, 30])
     // Those in flight at the same time, and none after them.
-    assert.isAtMost((yield* stats).requests[putRoute]?.["429"] ?? 0, request.concurrency)
+    assert.isAtMost((yield* stats).requests[putRoute]?.["429"] ?? 0, tries * request.concurrency)
 
     isLimiting = false
     const completed = yield* run().pipe(Effect.provide(library()))
@@ -130,7 +140,7 @@ it.effect("a rate limit with a longer pause than calls wait for halts the run, a
         script: ({ route }) => {
           if (route !== "replay") return undefined
           if (replays++ === 30) isLimiting = true
-          return isLimiting ? Fault.Answer({ status: 429, headers: { "retry-after": "3600" } }) : undefined
+          return isLimiting ? Fault.Answer({ status: 429, headers }) : undefined
         }
       })
     )
