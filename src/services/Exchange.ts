@@ -1,4 +1,4 @@
-import { Clock, Duration, Effect, Option, Redacted, Result, type Schema } from "effect"
+import { Clock, Duration, Effect, Option, Redacted, RegExp, Result, type Schema } from "effect"
 import { type HttpClientError, HttpClientRequest, HttpClientResponse } from "effect/http"
 import { AnswerTooLong } from "../domain/AnswerTooLong.ts"
 import { MalformedResponse, NetworkFailure, type TryReason, UnknownFailure } from "../domain/EventBridgeError.ts"
@@ -173,10 +173,14 @@ const spellings = (secret: string): ReadonlyArray<string> => [
   JSON.stringify(secret).slice(1, -1)
 ]
 
-const scrub = (detail: string, secrets: ReadonlyArray<Redacted.Redacted>): string =>
-  secrets
-    .flatMap((secret) => spellings(Redacted.value(secret)))
-    .reduce((text, spelling) => text.replaceAll(spelling, "<redacted>"), detail)
+const hidden = "<redacted>"
+
+/** In one pass, which takes what is hidden already as it is: a secret may be part of it, or of another secret. */
+const scrub = (detail: string, secrets: ReadonlyArray<Redacted.Redacted>): string => {
+  const spelled = secrets.flatMap((secret) => spellings(Redacted.value(secret))).filter((spelling) => spelling !== "")
+  const longestFirst = [hidden, ...spelled.toSorted((one, other) => other.length - one.length)]
+  return detail.replace(new globalThis.RegExp(longestFirst.map(RegExp.escape).join("|"), "g"), hidden)
+}
 
 const unanswered = (
   error: HttpClientError.HttpClientError | Schema.SchemaError,

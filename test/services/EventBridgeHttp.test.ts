@@ -428,6 +428,19 @@ describe("EventBridgeHttp and its token", () => {
     }).pipe(withHttp(echo))
   )
 
+  it.effect("nor is the detail any the worse for a secret that is part of another, or of what stands for one", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(replay())
+      assert.include(error.message, "(400): <redacted> is <redacted>+, or a <redacted>")
+    }).pipe(
+      withHttp(
+        () => json({ message: "d+ is d++, or a d" }, 400),
+        { clientSecret: Redacted.make("d") },
+        { access_token: "d+" }
+      )
+    )
+  )
+
   it.effect("not even the part of it that is left when the body is cut", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(replay())
