@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Result } from "effect"
+import { RegExp, Result } from "effect"
 import { defaultVocabulary, validator } from "../../src/domain/SubscriptionDefinition.ts"
 import { definition } from "../workflows/support/Definitions.ts"
 
@@ -95,7 +95,10 @@ describe("a definition", () => {
       ]
     ]
     for (const [members, path] of places) {
-      assert.match(issues(members).join(), new RegExp(`^${RegExp.escape(path)}: must not hold half a surrogate pair`))
+      assert.match(
+        issues(members).join(),
+        new globalThis.RegExp(`^${RegExp.escape(path)}: must not hold half a surrogate pair`)
+      )
     }
     assert.lengthOf(issues({ name: "😀", description: "\ud83d\ude00" }), 0)
   })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Result } from "effect"
 import { TestClock } from "effect/testing"
 import {
   json,
@@ -129,14 +129,26 @@ describe("emulator: replays", () => {
 
   it.effect.each([
     ["a text that is not JSON", "{", "it is not JSON"],
-    ["a bigint, which is not JSON", { eventId: "evt_1", payload: { n: 10n } }, "BigInt"],
-    ["a text of more levels than can be written", `${"[".repeat(50_000)}${"]".repeat(50_000)}`, "call stack"]
+    ["a bigint, which is not JSON", { eventId: "evt_1", payload: { n: 10n } }, "BigInt"]
   ] as const)("a queue with %s is refused", ([, letter, problem]) =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(withEmulator({ queue: ["{}", letter] })(stats))
       assert.strictEqual(error._tag, "InvalidQueue")
       assert.include(error.message, "letter 1 of the queue is not JSON: ")
       assert.include(error.message, problem)
+    })
+  )
+
+  it.effect("a queue with a text of more levels than can be written is refused", () =>
+    Effect.gen(function* () {
+      const deep = `${"[".repeat(50_000)}${"]".repeat(50_000)}`
+      // The engine of Node 26 can write any number of them.
+      const canBeWritten = Result.isSuccess(Result.try(() => JSON.stringify(JSON.parse(deep))))
+      const ended = yield* Effect.result(withEmulator({ queue: ["{}", deep] })(stats))
+      assert.strictEqual(Result.isSuccess(ended), canBeWritten)
+      if (Result.isSuccess(ended)) return
+      assert.strictEqual(ended.failure._tag, "InvalidQueue")
+      assert.include(ended.failure.message, "letter 1 of the queue is not JSON: ")
     })
   )
 })
