@@ -212,6 +212,9 @@ export const start = Effect.fnUntraced(function* (
     })
   )
 
+  /** Whoever pulled has been given the failure. */
+  let isTold = false
+
   /** When nobody pulls any more: waits for what is in flight; only the log is left to report to. */
   const abandon = Effect.gen(function* () {
     if (working === undefined || working.pollUnsafe() !== undefined) return
@@ -220,7 +223,8 @@ export const start = Effect.fnUntraced(function* (
     yield* Effect.exit(Effect.forever(Queue.takeAll(published)))
     yield* Fiber.await(working)
     const { letters: read, status, stopped } = yield* report
-    if (status === "halted") yield* Effect.logInfo(`run ${runId} halted after ${read} letters: ${stopped.why}`)
+    if (status === "halted" && !isTold)
+      yield* Effect.logInfo(`run ${runId} halted after ${read} letters: ${stopped.why}`)
   })
   /** Whoever pulls from now on learns that the run has stopped. */
   const giveUp = Effect.gen(function* () {
@@ -234,7 +238,11 @@ export const start = Effect.fnUntraced(function* (
     Effect.gen(function* () {
       yield* Effect.uninterruptible(begin)
       yield* Effect.addFinalizer(() => abandon)
-      return Stream.fromQueue(published)
+      return Stream.tapError(Stream.fromQueue(published), () =>
+        Effect.sync(() => {
+          isTold = true
+        })
+      )
     })
   )
 

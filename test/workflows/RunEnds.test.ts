@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Metric, Scheduler, Stream } from "effect"
 import { KeyValueStore } from "effect/persistence"
+import { Fault, type FaultScript } from "../../src/emulator/index.ts"
 import { Audit, AuditError, Metrics, Replay, ReplayHalted, type RunRequest } from "../../src/index.ts"
 import {
   count,
@@ -42,6 +43,8 @@ const withAudit = (instead: (eventId: string) => Effect.Effect<void, AuditError>
     )
   )
 
+const forbidden = Fault.Answer({ status: 403 })
+
 const apart = Effect.provideService(Metric.MetricRegistry, new Map())
 
 describe("a run whose scope stays open", () => {
@@ -73,6 +76,24 @@ describe("a run whose scope stays open", () => {
       assert.strictEqual(first._tag, "EventBridgeError")
       assert.deepStrictEqual(yield* Effect.flip(starting()), first)
     }).pipe(Effect.scoped, Effect.provide(onEmulator({ scopes: ["eventbridge:read"] })))
+  )
+})
+
+it.effect.each<[string, FaultScript]>([
+  ["no page can be read", ({ route }) => (route === "list" ? forbidden : undefined)],
+  ["a later page cannot be read", ({ key, route }) => (route === "list" && key !== "" ? forbidden : undefined)],
+  ["too many letters are refused", ({ route }) => (route === "replay" ? forbidden : undefined)]
+])("a run that fails since %s is not told of in the log as well", ([, script]) => {
+  const logged: Array<unknown> = []
+  return Effect.gen(function* () {
+    const { run, stream } = yield* Replay
+    for (const effect of [run(night), Stream.runDrain(stream({ ...night, runId: "day" }))]) {
+      assert.include(["EventBridgeError", "ReplayHalted"], (yield* driven(Effect.flip(effect)))._tag)
+    }
+    assert.deepStrictEqual(logged, [])
+  }).pipe(
+    Effect.provide(onEmulator({ queue: letters(400), script })),
+    Effect.provide(Logger.layer([Logger.make(({ message }) => void logged.push(message))]))
   )
 })
 
