@@ -19,6 +19,9 @@ interface Failure {
 /** Operations that change something if they were done. */
 const changing: ReadonlySet<Operation> = new Set(["CREATE", "UPDATE", "DELETE", "SYNC_REGISTRY"])
 
+/** Says nothing of the defect itself, which may hold anything. */
+const defect = "ended by a defect"
+
 /** Keeps records of operations on subscriptions, and counts them. */
 export const make = Effect.gen(function* () {
   const audit = yield* Audit
@@ -47,6 +50,9 @@ export const make = Effect.gen(function* () {
         const subscriptionId = "id" in subject ? subject.id : null
         return restore(self).pipe(
           Effect.tapError((error) => failed(subject, error)),
+          Effect.tapDefect(() =>
+            failed(subject, { message: changing.has(operation) ? `${defect}; it may have been done` : defect })
+          ),
           Effect.tap((value) => record({ operation, subscriptionId, status: "SUCCESS", ...describe(value) })),
           Effect.onInterrupt(() =>
             failed(subject, {
@@ -60,7 +66,10 @@ export const make = Effect.gen(function* () {
   const failing =
     (subject: Subject) =>
     <A, E extends Failure>(self: Effect.Effect<A, E>) =>
-      Effect.tapError(self, (error) => failed(subject, error))
+      self.pipe(
+        Effect.tapError((error) => failed(subject, error)),
+        Effect.tapDefect(() => failed(subject, { message: defect }))
+      )
 
   return { record, recorded, failing }
 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Duration, Effect, Fiber, Layer, Option, Stream } from "effect"
+import { Clock, Duration, Effect, Exit, Fiber, Layer, Option, Stream } from "effect"
 import {
   HttpClient,
   HttpClientError,
@@ -1277,6 +1277,45 @@ describe("the audit", () => {
         )
       )
   )
+
+  it.effect.each([
+    ["create", "POST", "b: ended by a defect; it may have been done"],
+    ["update", "GET", "ended by a defect"],
+    ["update", "PUT", "ended by a defect; it may have been done"],
+    ["delete", "DELETE", "ended by a defect; it may have been done"],
+    ["get", "GET", "ended by a defect"]
+  ] as const)("has a %s whose %s a defect ended", ([operation, method, said]) => {
+    const breaking = Layer.effect(
+      HttpClient.HttpClient,
+      Effect.map(HttpClient.HttpClient, (client) =>
+        HttpClient.mapRequestEffect(client, (request) =>
+          request.url.includes("/subscriptions") && request.method === method
+            ? Effect.die(new Error("on purpose"))
+            : Effect.succeed(request)
+        )
+      )
+    )
+    const emulator = onEmulator({ subscriptions: [definition("a")] })
+    return Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const operations = {
+        create: subscriptions.create(definition("b")),
+        update: subscriptions.update("sub_000001", definition("a", { description: "changed" })),
+        delete: subscriptions.delete("sub_000001"),
+        get: subscriptions.get("sub_000001")
+      }
+      const exit = yield* Effect.exit(operations[operation])
+      assert.isTrue(Exit.hasDies(exit))
+      assert.deepStrictEqual(
+        (yield* AuditMemory).subscriptionRecords.map(({ details, status, ...record }) => [
+          record.operation,
+          status,
+          details
+        ]),
+        [[operation.toUpperCase(), "FAILED", said]]
+      )
+    }).pipe(Effect.provide(library().pipe(Layer.provide(breaking), Layer.provideMerge(emulator))))
+  })
 
   it.effect("has each operation, with its key or its failure", () =>
     Effect.gen(function* () {
