@@ -30,7 +30,18 @@ export interface AuditFileOptions {
     | undefined
 }
 
-const checkOptions = checker(Schema.Struct({ rotate: Schema.Struct({ bytes: Schema.optional(Positive) }) }))
+// Untyped code and files of settings get here, too: with a misspelt durability nothing would ever be synced.
+const checkOptions = checker(
+  Schema.Struct({
+    durability: Schema.Literals(["always", "interval", "never"]).annotate({
+      message: "must be always, interval or never"
+    }),
+    rotate: Schema.Struct({
+      bytes: Schema.optionalKey(Schema.UndefinedOr(Positive).annotate({ message: "must be a whole number above 0" })),
+      daily: Schema.optionalKey(Schema.UndefinedOr(Schema.Boolean).annotate({ message: "must be true or false" }))
+    })
+  })
+)
 
 const groupRecords = histogram("auditGroups", {})
 
@@ -39,7 +50,7 @@ export const make = Effect.fnUntraced(function* (
   sink: string,
   { durability = "always", rotate = {} }: AuditFileOptions = {}
 ) {
-  yield* Effect.fromResult(checkOptions({ rotate }))
+  yield* Effect.fromResult(checkOptions({ durability, rotate }))
   const digest = yield* Digest.Digest
   const { failure, open, orFail, path, resume, rotate: rotateSegment } = yield* AuditSegments.make(sink)
   const append = AuditChain.appender(digest)

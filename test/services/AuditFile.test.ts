@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, FileSystem, Layer, PlatformError, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { maxBytes } from "../../src/domain/AuditLine.ts"
-import { Audit, AuditError } from "../../src/index.ts"
+import { Audit, AuditError, type AuditFileOptions } from "../../src/index.ts"
 import { NodeEventBridge } from "../../src/node/index.ts"
 import { collectLogs, record } from "./Support.ts"
 import {
@@ -590,6 +590,23 @@ describe("Audit.layerFile, open files", () => {
     }).pipe(Effect.provide(layer), Effect.provide(layerWatched(operations)))
   })
 })
+
+/** As untyped code and files of settings have them. */
+const untyped = (json: string): AuditFileOptions => JSON.parse(json)
+
+it.live.each<[string, string]>([
+  [`{"durability":"allways"}`, "durability: must be always, interval or never"],
+  [`{"durability":null}`, "durability: must be always, interval or never"],
+  [`{"rotate":{"bytes":"1000"}}`, "rotate.bytes: must be a whole number above 0"],
+  [`{"rotate":{"daily":"yes"}}`, "rotate.daily: must be true or false"]
+])("Audit.layerFile refuses %s, and writes nothing", ([options, problem]) =>
+  Effect.gen(function* () {
+    const path = yield* temporary
+    const { message } = yield* Effect.flip(writeAll(path, ["evt_1"], untyped(options)))
+    assert.strictEqual(message, problem)
+    assert.deepStrictEqual(yield* namesBeside(path), [])
+  }).pipe(onNode)
+)
 
 describe("Audit.layerFile, rotate", () => {
   it.live.each([0, -1, 0.5, Number.NaN])("a size of %d is refused, and nothing is written", (bytes) =>
