@@ -23,6 +23,7 @@ const start = Command.make(
   },
   Effect.fnUntraced(function* (input) {
     const service = yield* Service.choose({
+      topicId: Option.none(),
       letters: Option.none(),
       faults: Option.some("few"),
       allowedHosts: []

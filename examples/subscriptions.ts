@@ -64,7 +64,12 @@ const subscriptions = Command.make(
   "subscriptions",
   flags,
   Effect.fnUntraced(function* (input) {
-    const service = yield* Service.choose({ letters: Option.none(), faults: Option.none(), allowedHosts: [] })
+    const service = yield* Service.choose({
+      topicId: Option.none(),
+      letters: Option.none(),
+      faults: Option.none(),
+      allowedHosts: []
+    })
     const conclude = (results: ReadonlyArray<unknown>) =>
       input.json ? Console.log(JSON.stringify({ results })) : Effect.void
 

@@ -72,6 +72,7 @@ export const replay = Effect.fnUntraced(function* (
   // Whoever types a destination means its host; that it is https and public is checked all the same.
   const host = destination === undefined ? undefined : URL.parse(destination)?.hostname
   const service = yield* Service.choose({
+    topicId: input.topic,
     letters: input.letters,
     faults: input.faults,
     allowedHosts: host === undefined ? [] : [host],

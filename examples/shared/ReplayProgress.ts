@@ -18,7 +18,7 @@ const timeLeft = (report: ReplayReport, total: Option.Option<number>): string | 
     onNone: () => undefined,
     onSome: (all) => {
       const rate = rateOf(report)
-      if (report.letters >= all) return undefined
+      if (report.letters >= all || report.status !== "running") return undefined
       return rate === 0
         ? "time left unknown"
         : `${Duration.format(Duration.seconds(Math.ceil((all - report.letters) / rate)))} left`

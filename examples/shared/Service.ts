@@ -14,6 +14,8 @@ import {
 } from "../../src/index.ts"
 
 export interface ServiceOptions {
+  /** The topic to replay; the environment's without it. */
+  readonly topicId: Option.Option<string>
   /** Letters in the emulator's queue. */
   readonly letters: Option.Option<number>
   /** What goes wrong on the emulator. */
@@ -79,8 +81,9 @@ const emulatedTopic = Effect.map(Config.option(Config.String("CXONE_TOPIC_ID")),
   )
 )
 
-const emulated = Effect.fnUntraced(function* ({ allowedHosts, faults, letters, tracing }: ServiceOptions) {
-  const topicId = yield* emulatedTopic
+const emulated = Effect.fnUntraced(function* (options: ServiceOptions) {
+  const { allowedHosts, faults, letters, tracing } = options
+  const topicId = Option.isSome(options.topicId) ? options.topicId.value : yield* emulatedTopic
   const plan = yield* Effect.fromResult(FaultPlan.parse(Option.getOrElse(faults, () => "none")))
   const server = EmulatorServer.layer.pipe(
     Layer.provide(Emulator.layer({ topicId, letters: Option.getOrElse(letters, () => defaultLetters), faults: plan })),

@@ -33,20 +33,29 @@ describe.concurrent("node examples/replay.ts", () => {
   )
 
   it.live.each([
-    ["an emulator", false, {}, defaultTopicId],
-    ["an emulator, with a topic of the environment's", false, { CXONE_TOPIC_ID: "topic_of_mine" }, "topic_of_mine"],
-    ["the service of the environment", true, {}, topicId]
-  ] as const)("says which service it was on, and takes the topic there: %s", ([, isReal, env, topic]) =>
+    ["an emulator", false, {}, defaultTopicId, []],
+    ["an emulator, with a topic of the environment's", false, { CXONE_TOPIC_ID: "topic_of_mine" }, "topic_of_mine", []],
+    [
+      "an emulator, with the topic asked for",
+      false,
+      { CXONE_TOPIC_ID: "topic_of_mine" },
+      "another",
+      ["--topic", "another"]
+    ],
+    ["the service of the environment", true, {}, topicId, []]
+  ] as const)("says which service it was on, and takes the topic there: %s", ([, isReal, env, topic, args]) =>
     Effect.gen(function* () {
       const server = yield* foreign(1)
       const given = isReal ? environment(server) : env
       const service = isReal ? server.url : "an embedded emulator"
-      const ended = yield* run("replay.ts", ["--json"], given)
+      const ended = yield* run("replay.ts", ["--json", ...args], given)
       assert.strictEqual(ended.code, 0, ended.stderr)
       assert.include(ended.stderr, ` on ${service}\n`)
       assert.include(ended.stdout, service)
       assert.include(lastLine(ended.stdout), `"service":"${service}"`)
-      assert.strictEqual((yield* reportOf(ended)).topicId, topic)
+      const report = yield* reportOf(ended)
+      assert.strictEqual(report.topicId, topic)
+      assert.isAbove(report.success, 0)
       const planned = yield* run("replay.ts", ["--json", "--dry-run"], given)
       assert.include(lastLine(planned.stdout), `"service":"${service}"`)
     })
