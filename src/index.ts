@@ -44,7 +44,7 @@ export {
   TooManyFailures,
   TooManyHeldKeys
 } from "./domain/ReplayError.ts"
-export { ReplayOutcome } from "./domain/ReplayOutcome.ts"
+export { classificationOf, ReplayOutcome } from "./domain/ReplayOutcome.ts"
 export { ReplayPlan } from "./domain/ReplayPlan.ts"
 export { NotificationCounts, ReplayReport } from "./domain/ReplayReport.ts"
 export { maxPayloadBytes, ReplayBody, ReplayReceipt, type ReplayRequest } from "./domain/ReplayRequest.ts"
@@ -52,7 +52,7 @@ export { OutcomeCounts } from "./domain/ReplayTally.ts"
 export type { RetryPolicy } from "./domain/RetryPolicy.ts"
 export { RunCheckpoint, RunOptions } from "./domain/RunCheckpoint.ts"
 export { RunState, RunSummary, StoredRun, UnreadableRun } from "./domain/RunSummary.ts"
-export { Skip, SkipReason } from "./domain/Skip.ts"
+export { describe as describeSkip, reason as skipReasonOf, Skip, SkipReason } from "./domain/Skip.ts"
 export { DeliveryStatus, isDelivering, Subscription } from "./domain/Subscription.ts"
 export type { SubscriptionChange } from "./domain/SubscriptionChange.ts"
 export { defaultVocabulary, SubscriptionDefinition, type Vocabulary } from "./domain/SubscriptionDefinition.ts"

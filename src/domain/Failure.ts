@@ -93,6 +93,9 @@ export const ofAnswer = (
 export const rootMessage = (error: unknown): string => {
   if (!(error instanceof Error)) return oneLine(String(error))
   if (error.cause !== undefined) return rootMessage(error.cause)
+  // OpenSSL's own message has addresses and lines of its source around what it says.
+  if ("reason" in error && typeof error.reason === "string" && "library" in error)
+    return oneLine(`TLS: ${error.reason}`)
   const first: unknown = error instanceof AggregateError ? error.errors[0] : undefined
   if (first !== undefined) return rootMessage(first)
   return oneLine(error.message === "" ? error.name : error.message)

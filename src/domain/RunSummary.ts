@@ -5,8 +5,8 @@ import { ReplayTally } from "./ReplayTally.ts"
 import type { RunCheckpoint } from "./RunCheckpoint.ts"
 
 /**
- * Where a run stands: `running` in a process, `cut-off` by a crash, `halted` for a reason, or `completed`. All but the last
- * can be resumed under the run's id.
+ * Where a run stands: `running` in a process, `cut-off` by a crash or because its end could not be saved, `halted` for a
+ * reason, or `completed`. All but the last can be resumed under the run's id.
  */
 export const RunState = Schema.Literals(["running", "cut-off", "halted", "completed"])
 export type RunState = typeof RunState.Type

@@ -38,8 +38,10 @@ const reasons: { readonly [Tag in Skip["_tag"]]: SkipReason } = {
   HeldBack: "HELD_BACK"
 }
 
+/** As it stands in reports and audit records. */
 export const reason = (skip: Skip): SkipReason => reasons[skip._tag]
 
+/** In words, as in the audit. */
 export const describe: (skip: Skip) => string = Skip.$match({
   NotSelected: () => "not selected by this run",
   UnreadableLetter: ({ issue }) => `not a dead letter: ${issue}`,

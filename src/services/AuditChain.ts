@@ -79,9 +79,11 @@ export const read = Effect.fnUntraced(function* (digest: Digest.Digest["Service"
 /** Checks that a line follows a head. */
 export const follows = ({ hash, seq }: AuditLine.AuditHead, line: AuditLine.AuditLine): Result.Result<void, string> => {
   if (line.seq !== seq + 1) {
-    return Result.fail(
-      `it is number ${line.seq} of the chain where ${seq + 1} was expected: lines are missing, duplicated or moved`
-    )
+    const what =
+      seq === 0
+        ? "the lines before it are missing, or in files that were not named"
+        : "lines are missing, duplicated or moved"
+    return Result.fail(`it is number ${line.seq} of the chain where ${seq + 1} was expected: ${what}`)
   }
   return line.prev === hash
     ? Result.void

@@ -43,9 +43,13 @@ export interface EventBridgeOptions {
   readonly timeouts?: { readonly [Call in keyof Timeouts]?: Duration.Input | undefined } | undefined
   readonly retry?:
     | {
+        /** The first pause; each further one is twice as long. Default 200 ms. */
         readonly baseDelay?: Duration.Input | undefined
+        /** The longest pause of our own choosing, before jitter. Default 10 s. */
         readonly maxDelay?: Duration.Input | undefined
+        /** Tries after the first. Default 6: some 13 s of pauses. */
         readonly maxRetries?: number | undefined
+        /** The longest `Retry-After` that is waited for; one that asks for more ends the call. Default 2 min. */
         readonly maxRetryAfter?: Duration.Input | undefined
       }
     | undefined

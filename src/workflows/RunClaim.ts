@@ -64,7 +64,9 @@ const newRun = (runId: string, options: RunOptions, initiatedAt: string): RunChe
   report: null
 })
 
+const shown = (value: RunOptions[keyof RunOptions]): string => (value === null ? "not set" : String(value))
+
 const compare = (started: RunOptions, given: RunOptions) =>
   Struct.keys(RunOptions.fields)
     .filter((option) => started[option] !== given[option] && started[option] !== undefined)
-    .map((option) => ({ option, started: String(started[option]), given: String(given[option]) }))
+    .map((option) => ({ option, started: shown(started[option]), given: shown(given[option]) }))

@@ -13,6 +13,17 @@ it.each([
     new Error("SSL routines:wrong version number:../tlsany_meth.c:77:\n"),
     "SSL routines:wrong version number:../tlsany_meth.c:77:"
   ],
+  [
+    Object.assign(
+      new Error("407D:error:0A00010B:SSL routines:tls_validate_record_header:wrong version number:rec.c:77:"),
+      {
+        library: "SSL routines",
+        reason: "wrong version number",
+        code: "ERR_SSL_WRONG_VERSION_NUMBER"
+      }
+    ),
+    "TLS: wrong version number"
+  ],
   [new TypeError("fetch failed", { cause: new Error("no \u001b[31mred\nname") }), "no [31mred name"],
   ["refused\n", "refused"]
 ])("what a request failed with is one line: %s", (error, message) => {

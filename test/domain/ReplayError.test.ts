@@ -13,7 +13,7 @@ import { ReplayTally } from "../../src/domain/ReplayTally.ts"
 
 const differences = [
   { option: "pageSize", started: "50", given: "100" },
-  { option: "limit", started: "null", given: "7" }
+  { option: "limit", started: "not set", given: "7" }
 ]
 
 describe("ReplayError", () => {
@@ -22,7 +22,7 @@ describe("ReplayError", () => {
     [new CheckpointError({ runId: "run-1", detail: "no JSON" }), "run run-1 could not be used: no JSON"],
     [
       new CheckpointMismatch({ runId: "run-1", differences }),
-      "started with other options: pageSize was 50, now 100; limit was null, now 7"
+      "started with other options: pageSize was 50, now 100; limit was not set, now 7"
     ],
     [
       new DestinationForbidden({ destination: "http://a.test/", why: "it is not https" }),

@@ -161,6 +161,18 @@ describe("Audit.verify", () => {
     }).pipe(onNode)
   )
 
+  it.live("a file that does not begin the chain is said to lack what came before it", () =>
+    Effect.gen(function* () {
+      const { bytes, path } = yield* written
+      yield* seed(path, join(split(bytes).slice(2)))
+      const { fault } = yield* Audit.verify([path])
+      assert.strictEqual(
+        fault?.problem,
+        "it is number 3 of the chain where 1 was expected: the lines before it are missing, or in files that were not named"
+      )
+    }).pipe(onNode)
+  )
+
   it.live("a line that was rewritten with a correct hash breaks the chain behind it", () =>
     Effect.gen(function* () {
       const { bytes, path } = yield* written

@@ -43,7 +43,7 @@ describe("a run that another process works on until it is claimed", () => {
     Effect.gen(function* () {
       const error = yield* Effect.flip(claim)
       assert.strictEqual(error._tag, "CheckpointMismatch")
-      assert.include(error.message, "limit was 5, now null")
+      assert.include(error.message, "limit was 5, now not set")
     }).pipe(Effect.provide(meanwhile({ ...checkpoint, options: { ...options, limit: 5 } })))
   )
 })

@@ -452,9 +452,9 @@ describe("a run that is run again under its id", () => {
         { option: "topicId", started: topicId, given: "another" },
         { option: "pageSize", started: "50", given: "7" },
         { option: "maxAttempts", started: "5", given: "9" },
-        { option: "destination", started: "null", given: "https://hooks.example.com/" },
-        { option: "failureReason", started: "null", given: "502" },
-        { option: "limit", started: "3", given: "null" }
+        { option: "destination", started: "not set", given: "https://hooks.example.com/" },
+        { option: "failureReason", started: "not set", given: "502" },
+        { option: "limit", started: "3", given: "not set" }
       ])
       for (const { given, option } of error.differences) {
         assert.include(error.message, option)
