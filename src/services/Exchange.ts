@@ -1,4 +1,4 @@
-import { Clock, Duration, Effect, Option, Redacted, RegExp, Result, type Schema } from "effect"
+import { Clock, Duration, Effect, Option, Redacted, Result, type Schema } from "effect"
 import { type HttpClientError, HttpClientRequest, HttpClientResponse } from "effect/http"
 import { AnswerTooLong } from "../domain/AnswerTooLong.ts"
 import { MalformedResponse, NetworkFailure, type TryReason, UnknownFailure } from "../domain/EventBridgeError.ts"
@@ -175,12 +175,16 @@ const spellings = (secret: string): ReadonlyArray<string> => [
 
 const hidden = "<redacted>"
 
-/** In one pass, which takes what is hidden already as it is: a secret may be part of it, or of another secret. */
-const scrub = (detail: string, secrets: ReadonlyArray<Redacted.Redacted>): string => {
-  const spelled = secrets.flatMap((secret) => spellings(Redacted.value(secret))).filter((spelling) => spelling !== "")
-  const longestFirst = [hidden, ...spelled.toSorted((one, other) => other.length - one.length)]
-  return detail.replace(new globalThis.RegExp(longestFirst.map(RegExp.escape).join("|"), "g"), hidden)
-}
+/** Stands for what is hidden while there is more to hide: a secret may be part of `hidden`, or of another secret. */
+const mark = "\uFDD0"
+
+/** Without a regular expression: one of a long token would be too large, and its failure would show it. */
+const scrub = (detail: string, secrets: ReadonlyArray<Redacted.Redacted>): string =>
+  [hidden, ...secrets.flatMap((secret) => spellings(Redacted.value(secret)))]
+    .filter((spelling) => spelling !== "")
+    .toSorted((one, other) => other.length - one.length)
+    .reduce((text, spelling) => text.replaceAll(spelling, mark), detail)
+    .replaceAll(mark, hidden)
 
 const unanswered = (
   error: HttpClientError.HttpClientError | Schema.SchemaError,

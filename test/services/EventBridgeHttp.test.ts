@@ -428,6 +428,21 @@ describe("EventBridgeHttp and its token", () => {
     }).pipe(withHttp(echo))
   )
 
+  it.effect("however long the token is", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(replay())
+      assert.include(error.message, "(400): not with <redacted>")
+    }).pipe(
+      withHttp(
+        ({ headers }) => json({ message: `not with ${headers["authorization"]?.slice(7)}` }, 400),
+        {},
+        {
+          access_token: "0123456789".repeat(20_000)
+        }
+      )
+    )
+  )
+
   it.effect("nor is the detail any the worse for a secret that is part of another, or of what stands for one", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(replay())
