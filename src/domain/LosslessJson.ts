@@ -58,20 +58,46 @@ const hasEscapedName = (text: string): boolean => {
 /** A string or its first part; or a further part, which begins with an escape. Then its end, and the colon that makes it a name. */
 const stringOrName = /((?:"[^"\\]*|(?=\\))(?:\\.[^"\\]*){0,10000})(?:(")(\s*:)?)?/g
 
-const inEscape = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`
+const inHex = (unit: string): string => unit.charCodeAt(0).toString(16).padStart(4, "0")
+const fromHex = (digits: string): string => String.fromCharCode(Number.parseInt(digits, 16))
+
+/** A name that needs no escape, and from which the one it stands for can be told. */
+const standIn = (name: string): string => (/["\\\p{Cc}]/u.test(name) ? `x${name.replace(/[^]/g, inHex)}` : `.${name}`)
+
+const nameOf = (name: string): string => {
+  if (name.startsWith("x")) return name.slice(1).replace(/.{4}/g, fromHex)
+  return name.startsWith(".") ? name.slice(1) : name
+}
 
 /**
  * V8 13.6, that of Node 24, can mistake a member's name for another one it has seen in that place: a name that is
  * written with an escape for one with a backslash there. After some `{"a":0,"b\\":1}`, `{"a":0,"b\n":1}` comes back
- * with the first one's name. So such a name is written entirely in escapes, which is the same name, and looks like no
- * other.
+ * with the first one's name. No spelling in escapes is safe, since all begin with a backslash. So where a name has an
+ * escape, all are read under names that need none.
  */
-const respellNames = (text: string): string =>
+const withStandIns = (text: string): string =>
   text.replace(stringOrName, (found, written: string, _end, colon: string | undefined) =>
-    colon === undefined || !written.startsWith('"') || !written.includes("\\")
+    colon === undefined || !written.startsWith('"')
       ? found
-      : `"${String(JSON.parse(`${written}"`)).replace(/[^]/g, inEscape)}"${colon}`
+      : `"${standIn(written.includes("\\") ? String(JSON.parse(`${written}"`)) : written.slice(1))}"${colon}`
   )
+
+const renamed = (parsed: unknown): unknown => {
+  const root: { readonly value: unknown } = { value: parsed }
+  const holders: Array<object> = [root]
+  for (let holder = holders.pop(); holder !== undefined; holder = holders.pop()) {
+    for (const [at, value] of Object.entries(holder)) {
+      if (typeof value !== "object" || value === null || JSON.isRawJSON(value)) continue
+      // As `JSON.parse` makes them: `__proto__` is a member like any other.
+      const members = Array.isArray(value)
+        ? value
+        : Object.fromEntries(Object.entries(value).map(([name, member]) => [nameOf(name), member]))
+      Reflect.set(holder, at, members)
+      holders.push(members)
+    }
+  }
+  return root.value
+}
 
 const stringNameOrNumber = new RegExp(`${stringOrName.source}|-?\\d[\\d.eE+-]*`, "g")
 
@@ -124,7 +150,7 @@ export const parse = (text: string): Result.Result<unknown, string> =>
       if (!hasEscapedName(text)) return read(text)
       // If it fails, the position it reports is in the original text.
       JSON.parse(text)
-      return read(respellNames(text))
+      return renamed(read(withStandIns(text)))
     },
     // The parser's own message quotes the text, which may hold a secret.
     catch: (error) => `it is not JSON${/ at position \d+/.exec(String(error))?.[0] ?? ""}`

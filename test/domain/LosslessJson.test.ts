@@ -121,6 +121,28 @@ describe("LosslessJson", () => {
     }
   )
 
+  it("mistakes no name for another one, whichever they are and in whatever order they come", () => {
+    const units = ["\\", '"', "u", "0", "\n", "/", "."]
+    const pairs = units.flatMap((one) => units.map((other) => one + other))
+    const names = [...units, ...pairs, "__proto__", "\\u0022", "\\u005", "x005c", ".a", "1", ""]
+    for (const first of names) {
+      for (const second of names) {
+        if (first === "a" || second === "a") continue
+        const text = `{"a":[0],${JSON.stringify(first)}:{"b":1}}`
+        assert.deepStrictEqual(Object.keys(Object(parse(text))).toSorted(), ["a", first].toSorted())
+        assert.deepStrictEqual(
+          Object.keys(Object(parse(text.replace(JSON.stringify(first), () => JSON.stringify(second))))).toSorted(),
+          ["a", second].toSorted()
+        )
+      }
+    }
+    assert.strictEqual(
+      again(String.raw`{"\"":1,"2":{"__proto__":[1e400,{"\n":-0}]},"1":{}}`),
+      String.raw`{"1":{},"2":{"__proto__":[1e400,{"\n":-0}]},"\"":1}`
+    )
+    assert.strictEqual(again(String.raw`{"a":1,"\u0061":2,"a":3,"\"":4}`), String.raw`{"a":3,"\"":4}`)
+  })
+
   it("reads a string of millions of escapes, as JSON.parse does, and an escaped name beside it", () => {
     const text = String.raw`{"a":"${String.raw`\n`.repeat(6_000_000)}","b\n":[1e400,"\\"]}`
     assert.isTrue(again(text) === text)
