@@ -27,6 +27,11 @@ export const RunCheckpoint = Schema.Struct({
   runId: Schema.String,
   options: RunOptions,
   initiatedAt: Schema.String,
+  /**
+   * The version of the library that began the run. As the start, it is part of what is sent for each letter, and stays
+   * when the library is updated before the run is resumed. Absent in older runs.
+   */
+  clientVersion: Schema.optionalKey(Schema.String),
   /** Pages settled, from the first on. */
   settledPages: Schema.Natural,
   /** Letters that may have been sent. Those beyond the letters of settled pages were in flight, or about to be. */

@@ -67,7 +67,7 @@ export const start = Effect.fnUntraced(function* (
 
   const context: ReplayRequest.ReplayContext = {
     initiatedAt,
-    clientVersion,
+    clientVersion: origin.clientVersion ?? clientVersion,
     maxAttempts: options.maxAttempts,
     destination: options.destination ?? undefined
   }

@@ -1,5 +1,6 @@
 import { DateTime, Effect, Option, type Scope, Struct } from "effect"
 import { SecureRandom } from "effect/crypto"
+import { clientVersion } from "../domain/ClientVersion.ts"
 import { type CheckpointError, CheckpointMismatch, type RunInProgress } from "../domain/ReplayError.ts"
 import type { ReplayReport } from "../domain/ReplayReport.ts"
 import { ReplayTally } from "../domain/ReplayTally.ts"
@@ -53,6 +54,7 @@ const newRun = (runId: string, options: RunOptions, initiatedAt: string): RunChe
   runId,
   options,
   initiatedAt,
+  clientVersion,
   settledPages: 0,
   startedLetters: 0,
   pageToken: null,

@@ -1,12 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Latch, Layer, Redacted, Schema, Stream } from "effect"
 import { CircuitBreaker, KeyValueStore, RateLimiter } from "effect/persistence"
+import { HttpClient } from "effect/http"
 import { EmulatorClient, type EmulatorOptions, Fault, type FaultScript } from "../../src/emulator/index.ts"
 import {
   Audit,
   type AuditRecord,
   AuditError,
   Checkpoints,
+  clientVersion,
   DeadLetterQueue,
   EventBridgeConfig,
   EventBridgeHttp,
@@ -415,6 +417,54 @@ describe("a run halts, and can be resumed,", () => {
     )
   })
 })
+
+it.effect(
+  "a run that is resumed after the library was updated sends what the version that began it would have sent",
+  () => {
+    let isLimiting = false
+    const sent = new Map<string, Set<string>>()
+    const watched = Layer.effect(
+      HttpClient.HttpClient,
+      Effect.map(HttpClient.HttpClient, (client) =>
+        HttpClient.tapRequest(client, (request) =>
+          Effect.sync(() => {
+            if (request.method !== "PUT" || request.body._tag !== "Uint8Array") return
+            const version = /"clientVersion":"([^"]*)"/.exec(new TextDecoder().decode(request.body.body))?.[1] ?? ""
+            const idempotencyKey = request.headers["idempotency-key"] ?? ""
+            sent.set(idempotencyKey, (sent.get(idempotencyKey) ?? new Set()).add(version))
+          })
+        )
+      )
+    )
+    const run = driven(
+      Effect.flatMap(Replay, (replay) => replay.run({ topicId, runId: "r", pageSize: 10, concurrency: 2 }))
+    )
+    return Effect.gen(function* () {
+      isLimiting = true
+      yield* Effect.flip(run).pipe(Effect.provide(library()))
+      const store = yield* KeyValueStore.KeyValueStore
+      const kept = (yield* store.get("replay-run:r")) ?? ""
+      const version = `"clientVersion":"${clientVersion}"`
+      assert.include(kept, version)
+      yield* store.set("replay-run:r", kept.replace(version, '"clientVersion":"0.0.9"'))
+      isLimiting = false
+      sent.clear()
+      yield* run.pipe(Effect.provide(Layer.provide(library(), watched)))
+      assert.strictEqual(sent.size, 20)
+      for (const versions of sent.values()) assert.deepStrictEqual([...versions], ["0.0.9"])
+    }).pipe(
+      Effect.provide(
+        world({
+          queue: letters(20),
+          script: ({ route }) =>
+            route === "replay" && isLimiting
+              ? Fault.Answer({ status: 429, headers: { "retry-after": "3600" } })
+              : undefined
+        })
+      )
+    )
+  }
+)
 
 describe("a run that is run again under its id", () => {
   it.effect("and was completed gives its report and sends nothing", () =>
