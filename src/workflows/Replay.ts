@@ -162,7 +162,10 @@ export class Replay extends Context.Service<
       } satisfies ReplayPlan
     }, Effect.provideContext(services))
 
-    const { list: runs, remove: forget } = yield* Checkpoints
+    const { list: runs, remove } = yield* Checkpoints
+    // No run has such an id; with some of them the store would look for it elsewhere.
+    const forget = (runId: string) =>
+      ReplayOptions.checkRun({ runId }).length > 0 ? Effect.succeed(false) : remove(runId)
 
     return Replay.of({ start, stream, run, plan, runs, forget })
   })

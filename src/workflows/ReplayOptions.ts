@@ -98,7 +98,10 @@ const maxRunIdLength = 240
 
 const runIdIssues = (runId: string): ReadonlyArray<string> => {
   if (!isFilled(runId)) return ["runId must be a non-empty string"]
-  const { length } = encodeURIComponent(runId.toWellFormed())
+  // Each names a file: these two would name its folder, and half a surrogate pair nothing.
+  if (runId === "." || runId === "..") return [`runId must not be "${runId}"`]
+  if (!runId.isWellFormed()) return ["runId must not hold half a surrogate pair"]
+  const { length } = encodeURIComponent(runId)
   return unless(
     length <= maxRunIdLength,
     `runId is too long: at most ${maxRunIdLength} letters and digits; other characters count for three or more`
