@@ -32,6 +32,9 @@ const maxConflicts = 8
 /** The service may take a moment to show what it has done: it is looked at again after 100, 200 and 400 ms. */
 const readBackSchedule = Schedule.exponential("100 millis").pipe(Schedule.upTo({ times: 3 }))
 
+/** A new subscription may take longer to be shown, and the next key would make a second one: 100 ms to 3.2 s, 6.3 s in all. */
+const createdSchedule = Schedule.exponential("100 millis").pipe(Schedule.upTo({ times: 6 }))
+
 /** How long a look at the result of a failed write may take; if nothing is seen by then, the write's failure stands. */
 const lookPatience = "30 seconds"
 
@@ -54,10 +57,8 @@ export const make = Effect.gen(function* () {
     )
 
   /** The subscription after a write: as wanted, or as it still is when time is up. */
-  const readBack = (id: string, definition: SubscriptionDefinition) =>
-    find(id).pipe(
-      Effect.repeat({ schedule: readBackSchedule, until: Option.exists((held) => isApplied(held, definition)) })
-    )
+  const readBack = (id: string, definition: SubscriptionDefinition, schedule = readBackSchedule) =>
+    find(id).pipe(Effect.repeat({ schedule, until: Option.exists((held) => isApplied(held, definition)) }))
 
   /** The subscription of that name: a 409 carries no id. */
   const readBackByName = (definition: SubscriptionDefinition) =>
@@ -82,7 +83,8 @@ export const make = Effect.gen(function* () {
   ): Effect.fn.Return<Sent, EventBridgeError | WriteUnconfirmed> {
     const answered = yield* Effect.result(write)
     const id = knownId ?? (Result.isSuccess(answered) ? answered.success.id : undefined)
-    const look = id === undefined ? readBackByName(definition) : readBack(id, definition)
+    const schedule = knownId === undefined ? createdSchedule : readBackSchedule
+    const look = id === undefined ? readBackByName(definition) : readBack(id, definition, schedule)
     if (Result.isSuccess(answered) || answered.failure.reason._tag === "DuplicateDetected") {
       const known = id === undefined ? {} : { id }
       const unconfirmed = (error: EventBridgeError) => new WriteUnconfirmed({ name: definition.name, ...known, error })

@@ -258,9 +258,19 @@ export class Subscriptions extends Context.Service<
     })
 
     const apply = Effect.fn("Subscriptions.apply")(function* (planned: SubscriptionPlan) {
-      const deletable = new Set(planned.actions.filter(SubscriptionAction.$is("Delete")).map(({ id }) => id))
+      const deletable = new Map(
+        planned.actions.filter(SubscriptionAction.$is("Delete")).map(({ id, name }) => [id, name])
+      )
       const current = yield* held
-      const due = yield* Effect.fromResult(makePlan(definitionsOf(planned), current, ({ id }) => deletable.has(id)))
+      for (const { id, name } of current) {
+        const plannedName = deletable.get(id)
+        if (plannedName === undefined || plannedName === name) continue
+        yield* Effect.logWarning(
+          `${id} was to be deleted as "${plannedName}" and is "${name}" now: it is left as it is`
+        )
+      }
+      const isDue = ({ id, name }: Subscription): boolean => deletable.get(id) === name
+      const due = yield* Effect.fromResult(makePlan(definitionsOf(planned), current, isDue))
       return yield* applyPlan(due, (action) => perform(action, current))
     }, oneAtATime)
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Duration, Effect, Exit, Fiber, Layer, Option, Stream } from "effect"
+import { Clock, Duration, Effect, Exit, Fiber, Layer, Logger, Option, Stream } from "effect"
 import {
   HttpClient,
   HttpClientError,
@@ -654,6 +654,18 @@ const behind = (
 }
 
 describe("a service that", () => {
+  it.effect("shows a new subscription only after some seconds is asked for one", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const { name } = yield* subscriptions.create(definition("a"))
+      assert.strictEqual(name, "a")
+      assert.deepStrictEqual(yield* writes, { creates: 1, updates: 0, deletes: 0 })
+    }).pipe(
+      driven,
+      Effect.provide(behind((text, read) => (read < 6 ? { status: 404, text: "" } : { status: 200, text })))
+    )
+  )
+
   it.effect("takes a moment to show what it has done is written to once", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(actions(yield* applied(three)), ["create", "create", "create"])
@@ -1217,6 +1229,28 @@ const withFullAudit = (room: number, emulator: EmulatorOptions) => {
     Layer.provideMerge(Layer.mergeAll(audit, KeyValueStore.layerMemory, EmulatorClient.layerEmulator(emulator)))
   )
 }
+
+it.effect(
+  "a subscription that has another name since the plan is not deleted in place of the one that was planned",
+  () => {
+    const logs: Array<unknown> = []
+    return Effect.gen(function* () {
+      const subscriptions = yield* Subscriptions
+      const planned = yield* subscriptions.plan([definition("b")], { prune: true })
+      assert.deepStrictEqual(planned.actions.map(nameOfAction), ["b", "old"])
+      yield* subscriptions.update("sub_000001", definition("important"))
+      yield* subscriptions.apply(planned)
+      assert.deepStrictEqual(yield* writes, { creates: 1, updates: 1, deletes: 0 })
+      assert.deepStrictEqual(logs.flat(), [
+        'sub_000001 was to be deleted as "old" and is "important" now: it is left as it is'
+      ])
+    }).pipe(
+      driven,
+      Effect.provide(onEmulator({ subscriptions: [definition("old")] })),
+      Effect.provide(Logger.layer([Logger.make(({ message }) => void logs.push(message))]))
+    )
+  }
+)
 
 describe("the audit", () => {
   it.effect("that is full stops what depends on it", () =>
