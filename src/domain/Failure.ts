@@ -29,10 +29,14 @@ const decodeBody = Schema.decodeUnknownOption(
 
 const maxDetail = 200
 
-const shorten = (text: string): string => (text.length > maxDetail ? `${text.slice(0, maxDetail)}…` : text)
+/** What the service sent, where all of it would be too much. */
+export const shorten = (text: string): string => (text.length > maxDetail ? `${text.slice(0, maxDetail)}…` : text)
 
 /** On one line, without what a terminal would take for a command. */
 const oneLine = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\s]+/gu, " ").trim()
+
+/** What the service sent, as part of a message: on one line, and not all of it. */
+export const quoted = (text: string): string => shorten(oneLine(text))
 
 /**
  * What a failure's body says, on one line: it may be JSON, an HTML page or anything at all. Control characters go, so

@@ -34,7 +34,7 @@ export const ReplayReport = Schema.Struct({
   byClassification: Counts,
   /** Letters that were not sent, by why. */
   bySkipReason: Counts,
-  /** All letters, by why the service could not deliver them in the first place. */
+  /** All letters, by why the service could not deliver them in the first place: the first 200 characters of it. */
   byFailureReason: Counts,
   /** Accepted, although the answer could not be read. */
   unreadableReceipts: Schema.Natural,

@@ -1,5 +1,6 @@
 import { Schema } from "effect"
 import { Counts, increase, increaseBounded, noReason } from "./Counts.ts"
+import { shorten } from "./Failure.ts"
 import { bucketOf, LatencyHistogram, percentile } from "./LatencyHistogram.ts"
 import type { ReplayOutcome } from "./ReplayOutcome.ts"
 import * as Skip from "./Skip.ts"
@@ -47,7 +48,7 @@ export class ReplayTally {
 
   add(outcome: ReplayOutcome): void {
     if (outcome._tag !== "Skipped" || outcome.skip._tag !== "NotSelected") this.selected++
-    increaseBounded(this.byFailureReason, outcome.letter?.failureReason ?? noReason)
+    increaseBounded(this.byFailureReason, shorten(outcome.letter?.failureReason ?? noReason))
     if (outcome._tag === "Skipped") {
       this.outcomes.skipped++
       increase(this.bySkipReason, Skip.reason(outcome.skip))

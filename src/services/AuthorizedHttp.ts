@@ -3,6 +3,7 @@ import { Headers, HttpClient, HttpClientRequest } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
 import { EventBridgeApi } from "../api/EventBridgeApi.ts"
 import { EventBridgeError, Forbidden, MalformedResponse } from "../domain/EventBridgeError.ts"
+import * as Failure from "../domain/Failure.ts"
 import { missingScopes, type Operation, scopesOf } from "../domain/Operation.ts"
 import { EventBridgeConfig } from "./EventBridgeConfig.ts"
 import * as OneEntryCache from "./OneEntryCache.ts"
@@ -146,7 +147,7 @@ export class AuthorizedHttp extends Context.Service<
       if (operation === undefined) return
       const needed = new Set(operations.flatMap((each) => scopesOf[each]))
       const scopes = missingScopes(scope, Array.from(needed))
-      const detail = `the token was granted "${scope}", which lacks ${scopes.join(" ")}`
+      const detail = `the token was granted "${Failure.quoted(scope ?? "")}", which lacks ${scopes.join(" ")}`
       return yield* new EventBridgeError({
         operation,
         reason: new Forbidden({ detail, scopes }),

@@ -1,5 +1,6 @@
 import { Effect, Fiber, Option, Stream } from "effect"
 import { EventBridgeError, MalformedResponse } from "../domain/EventBridgeError.ts"
+import * as Failure from "../domain/Failure.ts"
 import type { Operation } from "../domain/Operation.ts"
 import * as PageTokens from "../domain/PageTokens.ts"
 
@@ -46,7 +47,7 @@ const endlessList = (operation: Operation, token: string) =>
     operation,
     reason: new MalformedResponse({
       status: 200,
-      detail: `the page token "${token}" was repeated: the list would never end`
+      detail: `the page token "${Failure.quoted(token)}" was repeated: the list would never end`
     }),
     tries: 1,
     ambiguous: false

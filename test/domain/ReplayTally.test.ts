@@ -149,6 +149,15 @@ describe("ReplayTally", () => {
     assert.deepStrictEqual(snapshot, before)
   })
 
+  it("counts long reasons by their beginning", () => {
+    const tally = new ReplayTally()
+    for (const end of ["x", "y"]) {
+      const letter = { eventId: "e", topicId: "t", failureReason: `${"r".repeat(20_000)}${end}` }
+      tally.add(ReplayOutcome.Skipped({ eventId: "e", letter, idempotencyKey: "k", skip: Skip.NotSelected() }))
+    }
+    assert.deepStrictEqual([...tally.byFailureReason], [[`${"r".repeat(200)}…`, 2]])
+  })
+
   const manyReasons = (from: number, to: number) => {
     const tally = new ReplayTally()
     for (let index = from; index < to; index++) {

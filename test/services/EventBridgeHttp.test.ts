@@ -547,6 +547,16 @@ describe("EventBridgeHttp.authorize", () => {
     }).pipe(withHttp(taken, {}, { scope: "eventbridge:read" }))
   )
 
+  it.effect("shows of the scopes no more than a line can hold", () =>
+    Effect.gen(function* () {
+      const { message } = yield* Effect.flip(authorize)
+      assert.include(
+        message,
+        `granted "eventbridge:a [31m${"b".repeat(182)}…", which lacks eventbridge:read eventbridge:write`
+      )
+    }).pipe(withHttp(taken, {}, { scope: `eventbridge:a\u001b[31m${"b".repeat(300)}` }))
+  )
+
   it.effect.each(["eventbridge:write eventbridge:read", undefined, null, "api.all"])("goes ahead with %j", (scope) =>
     Effect.gen(function* () {
       yield* authorize
