@@ -1,6 +1,7 @@
 import { Context, Effect, Exit, Layer, Option, Schedule, Semaphore, Stream } from "effect"
 import type { SubscriptionAuditRecord } from "../domain/AuditRecord.ts"
 import type { EventBridgeError } from "../domain/EventBridgeError.ts"
+import { quoted } from "../domain/Failure.ts"
 import type { AuditError } from "../domain/ReplayError.ts"
 import { type DeliveryStatus, isDelivering, type Subscription } from "../domain/Subscription.ts"
 import { changesBetween, isApplied } from "../domain/SubscriptionChange.ts"
@@ -266,7 +267,7 @@ export class Subscriptions extends Context.Service<
         const plannedName = deletable.get(id)
         if (plannedName === undefined || plannedName === name) continue
         yield* Effect.logWarning(
-          `${id} was to be deleted as "${plannedName}" and is "${name}" now: it is left as it is`
+          `${quoted(id)} was to be deleted as "${quoted(plannedName)}" and is "${quoted(name)}" now: it is left as it is`
         )
       }
       const isDue = ({ id, name }: Subscription): boolean => deletable.get(id) === name
