@@ -82,22 +82,25 @@ const withStandIns = (text: string): string =>
       : `"${standIn(written.includes("\\") ? String(JSON.parse(`${written}"`)) : written.slice(1))}"${colon}`
   )
 
-const renamed = (parsed: unknown): unknown => {
+/** Replaces each value in what was parsed, from the outside in. Without recursion: deep nesting would take all the stack. */
+const replaceEach = (parsed: unknown, replacement: (value: unknown) => unknown): unknown => {
   const root: { readonly value: unknown } = { value: parsed }
   const holders: Array<object> = [root]
   for (let holder = holders.pop(); holder !== undefined; holder = holders.pop()) {
-    for (const [at, value] of Object.entries(holder)) {
-      if (typeof value !== "object" || value === null || JSON.isRawJSON(value)) continue
-      // As `JSON.parse` makes them: `__proto__` is a member like any other.
-      const members = Array.isArray(value)
-        ? value
-        : Object.fromEntries(Object.entries(value).map(([name, member]) => [nameOf(name), member]))
-      Reflect.set(holder, at, members)
-      holders.push(members)
+    for (const [at, found] of Object.entries(holder)) {
+      const value = replacement(found)
+      if (value !== found) Reflect.set(holder, at, value)
+      if (typeof value === "object" && value !== null && !JSON.isRawJSON(value)) holders.push(value)
     }
   }
   return root.value
 }
+
+/** As `JSON.parse` makes objects: `__proto__` is a member like any other. */
+const renamed = (value: unknown): unknown =>
+  typeof value !== "object" || value === null || Array.isArray(value) || JSON.isRawJSON(value)
+    ? value
+    : Object.fromEntries(Object.entries(value).map(([name, member]) => [nameOf(name), member]))
 
 const stringNameOrNumber = new RegExp(`${stringOrName.source}|-?\\d[\\d.eE+-]*`, "g")
 
@@ -115,19 +118,11 @@ const readDeep = (text: string): unknown => {
       return end === undefined || colon !== undefined ? found : `${written}s"`
     }
   )
-  const unmarked = (value: string): unknown => {
-    const unmarkedText = value.slice(0, -1)
-    return value.endsWith("n") ? JSON.rawJSON(unmarkedText) : unmarkedText
-  }
-  const root: { readonly value: unknown } = { value: JSON.parse(marked) }
-  const holders: Array<object> = [root]
-  for (let holder = holders.pop(); holder !== undefined; holder = holders.pop()) {
-    for (const [name, value] of Object.entries(holder)) {
-      if (typeof value === "string") Reflect.set(holder, name, unmarked(value))
-      else if (typeof value === "object" && value !== null) holders.push(value)
-    }
-  }
-  return root.value
+  return replaceEach(JSON.parse(marked), (value) => {
+    if (typeof value !== "string") return value
+    const unmarked = value.slice(0, -1)
+    return value.endsWith("n") ? JSON.rawJSON(unmarked) : unmarked
+  })
 }
 
 const read = (text: string): unknown =>
@@ -150,7 +145,7 @@ export const parse = (text: string): Result.Result<unknown, string> =>
       if (!hasEscapedName(text)) return read(text)
       // If it fails, the position it reports is in the original text.
       JSON.parse(text)
-      return renamed(read(withStandIns(text)))
+      return replaceEach(read(withStandIns(text)), renamed)
     },
     // The parser's own message quotes the text, which may hold a secret.
     catch: (error) => `it is not JSON${/ at position \d+/.exec(String(error))?.[0] ?? ""}`

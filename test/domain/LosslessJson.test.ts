@@ -127,13 +127,10 @@ describe("LosslessJson", () => {
     const names = [...units, ...pairs, "__proto__", "\\u0022", "\\u005", "x005c", ".a", "1", ""]
     for (const first of names) {
       for (const second of names) {
-        if (first === "a" || second === "a") continue
-        const text = `{"a":[0],${JSON.stringify(first)}:{"b":1}}`
-        assert.deepStrictEqual(Object.keys(Object(parse(text))).toSorted(), ["a", first].toSorted())
-        assert.deepStrictEqual(
-          Object.keys(Object(parse(text.replace(JSON.stringify(first), () => JSON.stringify(second))))).toSorted(),
-          ["a", second].toSorted()
-        )
+        for (const name of [first, second]) {
+          const read = parse(`{"a":[0],${JSON.stringify(name)}:{"b":1}}`)
+          assert.deepStrictEqual(Object.keys(Object(read)).toSorted(), ["a", name].toSorted())
+        }
       }
     }
     assert.strictEqual(
