@@ -48,17 +48,13 @@ export const make = Effect.gen(function* () {
       Effect.uninterruptibleMask((restore) => {
         const { operation } = subject
         const subscriptionId = "id" in subject ? subject.id : null
+        const cutShort = (how: string) =>
+          failed(subject, { message: changing.has(operation) ? `${how}; it may have been done` : how })
         return restore(self).pipe(
           Effect.tapError((error) => failed(subject, error)),
-          Effect.tapDefect(() =>
-            failed(subject, { message: changing.has(operation) ? `${defect}; it may have been done` : defect })
-          ),
+          Effect.tapDefect(() => cutShort(defect)),
           Effect.tap((value) => record({ operation, subscriptionId, status: "SUCCESS", ...describe(value) })),
-          Effect.onInterrupt(() =>
-            failed(subject, {
-              message: changing.has(operation) ? "interrupted; it may have been done" : "interrupted"
-            })
-          )
+          Effect.onInterrupt(() => cutShort("interrupted"))
         )
       })
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Latch, Layer, Redacted, Schema, Stream } from "effect"
-import { CircuitBreaker, KeyValueStore, RateLimiter } from "effect/persistence"
 import { HttpClient } from "effect/http"
+import { CircuitBreaker, KeyValueStore, RateLimiter } from "effect/persistence"
 import { EmulatorClient, type EmulatorOptions, Fault, type FaultScript } from "../../src/emulator/index.ts"
 import {
   Audit,
